@@ -1,0 +1,113 @@
+# Sets up and runs the course. `make` alone lists what it can do. Needs GNU make 3.81 or newer, a POSIX shell and
+# Python 3.11 to 3.14; paths are relative, so the course may lie in a folder whose name has spaces.
+
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PYTHON := $(BIN)/python
+READY := $(VENV)/.ready
+
+# The Pythons to try, in order. `make env PYTHONS=/path/to/python3.12` names one.
+PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python
+
+# Exact versions. `make constraints` replaces them.
+PINS := constraints.txt
+
+# On Linux the default torch brings GPU libraries, so torch comes from PyTorch's own index of CPU builds. Elsewhere the
+# default is a CPU build. `make env TORCH_INDEX=` (empty) takes the default index; any other index can be named too.
+ifeq ($(shell uname -s),Linux)
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
+endif
+
+LAB_PAGE := notebooks/01_adding_noise.ipynb
+
+# The notebooks draw in place: an MPLBACKEND from outside would take their figures away.
+unexport MPLBACKEND
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help env pictures lab test bench weights constraints clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+env: $(READY)  ## make the environment in .venv (once; again only when its versions change)
+
+lab: pictures  ## open the course in JupyterLab (more options: LABFLAGS="--no-browser")
+	$(PYTHON) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" $(LABFLAGS) $(LAB_PAGE)
+
+test: pictures  ## check style, run the tests, run every notebook and compare its outputs
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m pytest --nbval --nbval-current-env tests notebooks $(TESTFLAGS)
+
+bench: pictures  ## measure quality, time and memory
+	$(PYTHON) tests/benchmarks/bench.py
+
+pictures: $(READY)  ## draw the training pictures, if they are not there yet
+	$(PYTHON) -m course_lib pictures
+
+weights: pictures  ## train again the judge and the denoiser that the course ships (takes long)
+	$(PYTHON) -m course_lib judge --out data/judge.safetensors
+	$(PYTHON) -m course_lib train --recipe shipped --out data
+
+constraints:  ## write constraints.txt anew: the newest versions in range, torch as it is
+	rm -rf build/newest && mkdir -p build
+	grep '^torch==' constraints.txt > build/pins.txt
+	$(MAKE) env VENV=build/newest PINS=build/pins.txt
+	sed -n '/^#/p' constraints.txt > build/constraints.txt
+	build/newest/bin/python -m pip freeze --all --exclude-editable \
+	    | sed -e '/^pip==/d' -e '/^nvidia-/d' -e '/^cuda-/d' -e '/^triton==/d' -e 's/^\(torch==[^+]*\)+.*/\1/' >> build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
+clean:  ## remove the environment, the drawn pictures and caches; what was trained in runs/ stays
+	rm -rf $(VENV) build .pytest_cache .ruff_cache *.egg-info data/pictures*.safetensors
+	find course_lib notebooks tests -name __pycache__ -prune -exec rm -rf {} +
+	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# .ready is written last: a set-up that was interrupted leaves none and is taken up again by the next call.
+$(READY): pyproject.toml $(PINS)
+	@rm -f $(READY)
+	@$(find_python); \
+	if ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+	    echo "Making $(VENV) with $$("$$python" --version)."; \
+	    rm -rf $(VENV) && "$$python" -m venv $(VENV); \
+	fi
+	$(PYTHON) -m pip install -c $(PINS) --upgrade setuptools
+	@$(choose_index); \
+	$(PYTHON) -m pip install -c $(PINS) --no-deps $$index torch
+	$(PYTHON) -m pip install -c $(PINS) --no-build-isolation -e '.[test]'
+	@touch $(READY)
+	@echo "The environment is ready."
+
+# Sets $python to the first of $(PYTHONS) that is new enough for the course, old enough for torch, and has venv.
+define find_python
+set -e; python=; no_venv=; \
+for name in $(PYTHONS); do \
+    "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || continue; \
+    if "$$name" -c 'import ensurepip, venv' 2>/dev/null; then python=$$name; break; fi; \
+    no_venv=$$name; \
+done; \
+if [ -z "$$python" ] && [ -n "$$no_venv" ]; then \
+    echo "$$no_venv has no venv module. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; \
+elif [ -z "$$python" ]; then \
+    echo "The course needs Python 3.11, 3.12, 3.13 or 3.14, and found none of them among: $(PYTHONS)." >&2; \
+    echo "Install one from python.org or with your package manager, then run make again." >&2; exit 1; \
+fi
+endef
+
+# Sets $index to pip's options for the index that torch comes from. torch is asked for without its dependencies, so
+# that an index of torch builds is used for nothing else; they come with the next step, from the default index.
+define choose_index
+set -e; index=; \
+if [ -n "$(TORCH_INDEX)" ]; then \
+    if $(PYTHON) -c 'import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeout=5)' 2>/dev/null; then \
+        index="--index-url $(TORCH_INDEX)"; \
+    else \
+        echo "$(TORCH_INDEX) does not answer, so torch comes from pip's default index."; \
+        echo "On Linux that may download several GB of GPU libraries, which the course does not need."; \
+    fi; \
+fi
+endef

@@ -1,0 +1,164 @@
+"""The set-up files agree: pyproject.toml, constraints.txt, environment.yml, Makefile, .ci/run."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# conda-forge's names where they differ from those of pyproject.toml; environment.yml says why.
+CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
+
+# Names of distributions that are imported under another name.
+DISTRIBUTIONS = {"PIL": "pillow", "IPython": "ipykernel", "mpl_toolkits": "matplotlib"}
+
+PERMITTED_AT_THE_TOP = {
+    "notebooks",
+    "course_lib",
+    "data",
+    "tests",
+    "environment.yml",
+    "README.md",
+    "pyproject.toml",
+    "Makefile",
+    "constraints.txt",
+    "LICENSE",
+    "LICENSE-CC-BY-4.0",
+    "CONTRIBUTING.md",
+}
+
+# In two parts each, so that this file does not contain what it looks for.
+REGISTRY_HOSTS = [
+    "pypi" + ".org",
+    "pythonhosted" + ".org",
+    "debian" + ".org",
+    "npmjs" + ".org",
+    "npmjs" + ".com",
+]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def by_name(lines: list[str]) -> dict[str, Requirement]:
+    """Requirements such as "torch>=2.6,<3" keyed by their normalised names; a name may come only once."""
+    requirements = [Requirement(line) for line in lines]
+    names = [canonicalize_name(requirement.name) for requirement in requirements]
+    assert len(names) == len(set(names)), f"named twice: {sorted(n for n in names if names.count(n) > 1)}"
+    return dict(zip(names, requirements, strict=True))
+
+
+def tracked_files() -> list[str]:
+    """What git keeps; skips the test where there is no git or no checkout."""
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    names = [name for name in listed.stdout.split("\0") if name]
+    return names or pytest.skip("git keeps no file yet")
+
+
+PROJECT = tomllib.loads(read("pyproject.toml"))["project"]
+CORE = by_name(PROJECT["dependencies"])
+WANTED = by_name(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"])
+PINS = by_name([line for line in read("constraints.txt").splitlines() if line and not line.startswith("#")])
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_each_dependency_has_a_lower_and_an_upper_bound(name):
+    operators = {part.operator for part in WANTED[name].specifier}
+    assert operators == {">=", "<"}, f"{WANTED[name]}: write it as name>=first,<beyond"
+
+
+@pytest.mark.parametrize("name", PINS)
+def test_each_constraint_is_one_exact_version(name):
+    (part,) = PINS[name].specifier
+    assert part.operator == "==" and "*" not in part.version and "+" not in part.version
+    assert PINS[name].marker is None and PINS[name].url is None
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_each_dependency_is_pinned_within_its_range(name):
+    assert name in PINS, f"constraints.txt lacks {name}: run `make constraints`"
+    (pin,) = PINS[name].specifier
+    assert pin.version in WANTED[name].specifier
+
+
+def test_torch_is_the_one_that_the_weights_were_made_with():
+    assert str(PINS["torch"]) == "torch==2.13.0"
+
+
+def test_the_conda_environment_matches_pyproject():
+    environment = yaml.safe_load(read("environment.yml"))
+    lines = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    (pip_part,) = [entry for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert pip_part == {"pip": ["-e ."]}
+    assert environment["channels"][0] == "conda-forge"
+
+    python = next(line for line in lines if line.startswith("python="))
+    assert SpecifierSet(PROJECT["requires-python"]).contains(python.removeprefix("python="))
+
+    found = by_name([line for line in lines if line != "pip" and line != python])
+    expected = {CONDA_NAMES.get(name, name): requirement for name, requirement in WANTED.items()}
+    assert set(found) == set(expected)
+    for name, requirement in expected.items():
+        assert found[name].specifier == requirement.specifier, f"{name}: another range than in pyproject.toml"
+
+
+def test_the_library_imports_only_its_dependencies():
+    """What course_lib imports is the standard library, itself, or a dependency of the core (no test tool)."""
+    for path in sorted((ROOT / "course_lib").rglob("*.py")):
+        imported = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                imported.add(node.module.split(".")[0])
+        others = imported - set(sys.stdlib_module_names) - {"course_lib"}
+        undeclared = {name for name in others if canonicalize_name(DISTRIBUTIONS.get(name, name)) not in CORE}
+        assert not undeclared, f"{path.name} imports {sorted(undeclared)}, which pyproject.toml does not list"
+
+
+@pytest.mark.parametrize(
+    "target", ["help", "env", "lab", "test", "bench", "pictures", "weights", "constraints", "clean"]
+)
+def test_the_makefile_has_each_promised_target_with_its_line_of_help(target):
+    assert re.search(rf"^{target}:.*## \S", read("Makefile"), re.MULTILINE)
+
+
+def test_make_alone_lists_the_targets():
+    first = re.search(r"^([a-z]+):", read("Makefile"), re.MULTILINE)
+    assert first and first.group(1) == "help"
+
+
+def test_ci_runs_make_test():
+    lines = read(".ci/run").splitlines()
+    assert lines[0].startswith("#!") and "bash" in lines[0]
+    assert "set -euo pipefail" in lines
+    assert "make test" in lines
+
+
+def test_no_file_names_a_package_registry():
+    for name in tracked_files():
+        path = ROOT / name
+        content = path.read_bytes() if path.is_file() else b""
+        if b"\0" in content:  # not text
+            continue
+        named = [host for host in REGISTRY_HOSTS if host.encode() in content]
+        assert not named, f"{name} names {named}: whoever installs has an index of their own"
+
+
+def test_the_top_level_holds_only_what_belongs_there():
+    top = {name.split("/")[0] for name in tracked_files()}
+    strangers = {name for name in top if not name.startswith(".")} - PERMITTED_AT_THE_TOP
+    assert not strangers
