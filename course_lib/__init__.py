@@ -1,0 +1,8 @@
+"""From noise to a green banana: a diffusion model small enough to read in an evening.
+
+Reading order: `noise`, `captions`, `model`, `train`, `sample` are the core. Around it: `fruit` draws the
+pictures, `data` collects them, `judge` scores what was generated, `weights` keeps networks in files, `show`
+makes figures, `checks` looks at exercises, and `python -m course_lib` is the command line.
+"""
+
+__version__ = "0.1.0"

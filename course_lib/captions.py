@@ -1,0 +1,174 @@
+"""Captions: from words to tokens. Second in the reading order.
+
+A caption is cut into words, every word has a number (its token), and a row of tokens is what the network sees.
+Token 0 means "no word"; a row of zeros is the null caption, which stands for no words at all. What the numbers
+mean, the network learns by itself in an embedding (see `model`).
+"""
+
+import difflib
+import re
+import string
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from course_lib.fruit import BACKGROUNDS, COLOURS, KINDS
+
+MAX_WORDS = 12  # longer captions are refused
+SIZES = ("small", "large")
+NO_WORD = ""
+# "orange" stands here once: one word, one token, a fruit or a colour by its place in the caption.
+VOCABULARY = tuple(
+    dict.fromkeys(
+        (
+            NO_WORD,
+            "a",
+            "an",
+            "that",
+            "is",
+            "are",
+            "on",
+            "background",
+            "fruit",
+            *SIZES,
+            *BACKGROUNDS,
+            *COLOURS,
+            *KINDS,
+        )
+    )
+)
+EXAMPLE = '"a red apple" or "a small green banana on a grey background"'
+
+
+def split_words(caption: str) -> list[str]:
+    """Cut a caption into words: lower case, punctuation is space. "Green Banana!" gives ["green", "banana"].
+
+    Raises:
+        TypeError: the caption is no text.
+        ValueError: it holds no word, or more than `MAX_WORDS`.
+    """
+    if not isinstance(caption, str):
+        raise TypeError(f"A caption is text, such as {EXAMPLE}, not {type(caption).__name__}.")
+    words = caption.casefold().translate(str.maketrans(dict.fromkeys(string.punctuation, " "))).split()
+    if not words:
+        raise ValueError(f"The caption holds no word. Write for example {EXAMPLE}.")
+    if len(words) > MAX_WORDS or len(caption) > 40 * MAX_WORDS:
+        raise ValueError(
+            f"The caption is too long: {len(words)} words, {len(caption)} characters. "
+            f"Say it in at most {MAX_WORDS} words, for example {EXAMPLE}."
+        )
+    return words
+
+
+def encode(captions: str | Sequence[str], vocabulary: Sequence[str] = VOCABULARY) -> Tensor:
+    """Turn captions into tokens.
+
+    Args:
+        captions: one caption or several.
+        vocabulary: the known words; a word's place in it is its token. Place 0 is "no word".
+
+    Returns:
+        tokens, (B, MAX_WORDS) int64; after the last word come zeros.
+
+    Raises:
+        TypeError: a caption is no text.
+        ValueError: a caption is empty, too long, or holds a word outside the vocabulary; the message names the
+            word, suggests the nearest known one and lists the vocabulary.
+    """
+    captions = list(captions) if isinstance(captions, Iterable) and not isinstance(captions, str) else [captions]
+    number = {word: token for token, word in enumerate(vocabulary)}
+    tokens = torch.zeros(len(captions), MAX_WORDS, dtype=torch.int64)
+    for row, caption in zip(tokens, captions, strict=True):
+        for place, word in enumerate(split_words(caption)):
+            if word not in number:
+                raise ValueError(_unknown_word(word, vocabulary))
+            row[place] = number[word]
+    return tokens
+
+
+def _unknown_word(word: str, vocabulary: Sequence[str]) -> str:
+    known = [w for w in vocabulary if w != NO_WORD]
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    suggestion = f' Did you mean "{near[0]}"?' if near else ""
+    shown = word if len(word) <= 40 else word[:40] + "…"
+    return f'The model never learned the word "{shown}".{suggestion} It knows: {", ".join(known)}.'
+
+
+def decode(tokens: Tensor, vocabulary: Sequence[str] = VOCABULARY) -> list[str]:
+    """Turn (B, MAX_WORDS) tokens back into words; a null caption gives the empty text."""
+    return [" ".join(vocabulary[token] for token in row if token) for row in tokens.tolist()]
+
+
+def null_tokens(count: int) -> Tensor:
+    """The null caption `count` times: (count, MAX_WORDS) int64 zeros."""
+    return torch.zeros(count, MAX_WORDS, dtype=torch.int64)
+
+
+def _article(words: str) -> str:
+    """Put "a" or "an" before words, and nothing before grapes, which come as many."""
+    return words if words.endswith("grapes") else f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def phrasings(kind: str, colour: str, size_word: str = "", background: str = "grey") -> list[str]:
+    """Several captions for one picture, from the barest to the fullest; always eight of them.
+
+    Args:
+        kind, colour, background: from `KINDS`, `COLOURS`, `BACKGROUNDS`.
+        size_word: "small", "large", or "" where the size is not worth a word.
+    """
+    sized = f"{size_word} {colour} {kind}".strip()
+    is_colour = f"that {'are' if kind == 'grapes' else 'is'} {colour}"
+    where = f"on a {background} background"
+    return [
+        f"{colour} {kind}",
+        _article(f"{colour} {kind}"),
+        f"{_article(kind)} {is_colour}",
+        _article(sized),
+        f"{_article(f'{colour} {kind}')} {where}",
+        f"{_article(sized)} {where}",
+        _article(kind),
+        f"{_article(colour)} fruit",
+    ]
+
+
+def _one_of(name: str, words: Sequence[str]) -> str:
+    return f"(?P<{name}>{'|'.join(words)})"
+
+
+_GRAMMAR = re.compile(
+    "(?:an? )?"
+    f"(?:{_one_of('size_word', SIZES)} )?"
+    f"(?:{_one_of('colour', COLOURS)} )?"
+    f"{_one_of('kind', [*KINDS, 'fruit'])}"
+    f"(?: that (?:is|are) {_one_of('colour_after', COLOURS)})?"
+    f"(?: on an? {_one_of('background', BACKGROUNDS)} background)?"
+)
+
+
+def understand(caption: str) -> dict[str, str | None]:
+    """Read what a caption asks for, by the grammar that all training captions follow.
+
+    Word order decides what "orange" is: alone, or last, it is the fruit; before a fruit it is the colour.
+
+    Returns:
+        A dict with the keys kind, colour, size_word and background; None where the caption leaves it open.
+
+    Raises:
+        TypeError, ValueError: as `encode`; also where all words are known, but say nothing the grammar knows.
+    """
+    encode(caption)
+    text = " ".join(split_words(caption))
+    match = _GRAMMAR.fullmatch(text)
+    asked = match.groupdict() if match else {}
+    if not match or (asked["colour"] and asked["colour_after"]):
+        raise ValueError(
+            f'"{text}" has known words, but not in an order the model learned. '
+            f"Ask for one fruit, with its size, colour and background if you like: {EXAMPLE}."
+        )
+    return {
+        "kind": None if asked["kind"] == "fruit" else asked["kind"],
+        "colour": asked["colour"] or asked["colour_after"],
+        "size_word": asked["size_word"],
+        "background": asked["background"],
+    }

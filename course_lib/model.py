@@ -1,0 +1,164 @@
+"""The denoiser: x0_hat = denoiser(x_t, t, tokens). Third in the reading order.
+
+A small U-Net looks at the noisy picture on three scales and guesses the clean one. Two things steer every block
+of it: how noisy the picture is (t) and what is said about it (tokens). Both become one vector, and each block
+scales and shifts its channels by what it reads in that vector (FiLM).
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.captions import MAX_WORDS, VOCABULARY
+from course_lib.noise import expand_level
+
+
+class CaptionEncoder(nn.Module):
+    """Tokens to one vector: embed each word and its place, let the words look at each other once, average.
+
+    The place is what tells "orange", the colour, from "orange", the fruit. Token 0, no word, is embedded like any
+    other, so the null caption has a vector of its own, learned in training.
+
+    Source: one block of the transformer, Vaswani et al. 2017 (arXiv:1706.03762), eq. 1, normalised at its entry.
+    """
+
+    def __init__(self, vocabulary_size: int, width: int, heads: int = 4):
+        super().__init__()
+        self.heads = heads
+        self.words = nn.Embedding(vocabulary_size, width)
+        self.places = nn.Parameter(torch.randn(MAX_WORDS, width) * 0.5)
+        self.norm_attention = nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.mix_heads = nn.Linear(width, width)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, MAX_WORDS) int64 tokens to (B, width) float32."""
+        h = self.words(tokens) + self.places  # (B, L, W)
+        qkv = self.query_key_value(self.norm_attention(h))  # (B, L, 3 W)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in qkv.chunk(3, dim=-1))
+        attended = F.scaled_dot_product_attention(q, k, v)  # (B, heads, L, W / heads)
+        h = h + self.mix_heads(attended.transpose(1, 2).flatten(-2))
+        h = h + self.mlp(h)
+        return h.mean(dim=1)  # (B, W)
+
+
+class Block(nn.Module):
+    """Two convolutions around a FiLM, added to what came in.
+
+    Source: residual blocks, He et al. 2016 (arXiv:1603.05027); FiLM, Perez et al. 2018 (arXiv:1709.07871), eq. 1.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, condition_width: int):
+        super().__init__()
+        self.norm_in = nn.GroupNorm(8, channels_in)
+        self.conv_in = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+        self.norm_out = nn.GroupNorm(8, channels_out)
+        self.film = nn.Linear(condition_width, 2 * channels_out)
+        self.conv_out = nn.Conv2d(channels_out, channels_out, 3, padding=1)
+        self.skip = nn.Conv2d(channels_in, channels_out, 1) if channels_in != channels_out else nn.Identity()
+        nn.init.zeros_(self.conv_out.weight)  # every block begins as "change nothing"
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """(B, channels_in, h, w) and (B, condition_width) to (B, channels_out, h, w)."""
+        h = self.conv_in(F.silu(self.norm_in(x)))
+        scale, shift = self.film(condition)[:, :, None, None].chunk(2, dim=1)
+        h = self.norm_out(h) * (1 + scale) + shift
+        return self.skip(x) + self.conv_out(F.silu(h))
+
+
+class Denoiser(nn.Module):
+    """A U-Net that predicts the clean picture from a noisy one, its noise level and a caption.
+
+    Args:
+        vocabulary_size: how many words there are, "no word" included.
+        patch: side of the squares of pixels that become one place with more channels before the first
+            convolution, and pixels again after the last: 4 is fast, 2 is crisp.
+        channels: channels on each scale, from fine to coarse; each a multiple of 8. Every scale halves the last.
+        blocks: blocks on each scale, on the way down and again on the way up.
+        width: length of the vector that carries noise level and caption.
+
+    Source: U-Net, Ronneberger et al. 2015 (arXiv:1505.04597); noise-conditioned as in Ho et al. 2020
+    (arXiv:2006.11239), appendix B.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int = len(VOCABULARY),
+        patch: int = 4,
+        channels: tuple[int, ...] = (48, 96, 192),
+        blocks: int = 1,
+        width: int = 128,
+    ):
+        super().__init__()
+        self.config = dict(
+            vocabulary_size=vocabulary_size, patch=patch, channels=list(channels), blocks=blocks, width=width
+        )
+        self.patch, self.smallest = patch, patch * 2 ** (len(channels) - 1)
+        self.register_buffer("frequencies", math.pi * 2 ** torch.linspace(-1, 6, width // 2), persistent=False)
+        self.level = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.caption = CaptionEncoder(vocabulary_size, width)
+
+        self.enter = nn.Conv2d(3 * patch**2, channels[0], 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        before = channels[0]
+        for here in channels:
+            self.down.append(nn.ModuleList(Block(before if i == 0 else here, here, width) for i in range(blocks)))
+            before = here
+        self.middle = Block(before, before, width)
+        for here in reversed(channels):
+            self.up.append(nn.ModuleList(Block(before + here if i == 0 else here, here, width) for i in range(blocks)))
+            before = here
+        self.leave = nn.Sequential(nn.GroupNorm(8, before), nn.SiLU(), nn.Conv2d(before, 3 * patch**2, 3, padding=1))
+        nn.init.zeros_(self.leave[-1].weight)  # the first guess of all is a plain grey
+
+    def forward(self, x_t: Tensor, t: float | Tensor, tokens: Tensor | None = None) -> Tensor:
+        """Guess the clean picture.
+
+        Args:
+            x_t: (B, 3, H, W) float32, noisy pictures; H and W are multiples of `smallest`.
+            t: their noise levels in [0, 1], a number or (B,).
+            tokens: (B, MAX_WORDS) int64, their captions; None stands for the null caption.
+
+        Returns:
+            x0_hat, (B, 3, H, W) float32; it may leave [-1, 1].
+
+        Raises:
+            ValueError: a shape or a range is wrong.
+        """
+        if x_t.ndim != 4 or x_t.shape[1] != 3 or x_t.shape[2] % self.smallest or x_t.shape[3] % self.smallest:
+            raise ValueError(
+                f"x_t must have shape (B, 3, H, W) with H and W multiples of {self.smallest}, not {tuple(x_t.shape)}."
+            )
+        if tokens is None:
+            tokens = torch.zeros(len(x_t), MAX_WORDS, dtype=torch.int64, device=x_t.device)
+        if tokens.shape != (len(x_t), MAX_WORDS):
+            raise ValueError(
+                f"tokens must have shape ({len(x_t)}, {MAX_WORDS}), one caption for each picture, "
+                f"not {tuple(tokens.shape)}."
+            )
+        if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.config["vocabulary_size"]:
+            raise ValueError(
+                f"Tokens lie in [0, {self.config['vocabulary_size'] - 1}], but these go "
+                f"from {int(tokens.min())} to {int(tokens.max())}: were they made with this model's vocabulary?"
+            )
+        angle = expand_level(t, x_t).reshape(-1, 1).expand(len(x_t), 1) * self.frequencies
+        condition = F.silu(self.level(torch.cat([angle.sin(), angle.cos()], dim=1)) + self.caption(tokens))
+
+        h = self.enter(F.pixel_unshuffle(x_t, self.patch))
+        scales = []
+        for i, blocks in enumerate(self.down):
+            h = F.avg_pool2d(h, 2) if i else h
+            for block in blocks:
+                h = block(h, condition)
+            scales.append(h)
+        h = self.middle(h, condition)
+        for i, blocks in enumerate(self.up):
+            h = torch.cat([F.interpolate(h, scale_factor=2.0) if i else h, scales.pop()], dim=1)
+            for block in blocks:
+                h = block(h, condition)
+        return F.pixel_shuffle(self.leave(h), self.patch)
