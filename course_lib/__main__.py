@@ -1,0 +1,239 @@
+"""The command line: `python -m course_lib draw | generate | train | evaluate | pictures | judge`."""
+
+import argparse
+import csv
+import functools
+import json
+import sys
+import time
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from course_lib import show, weights
+from course_lib.captions import encode, understand
+from course_lib.data import training_pictures
+from course_lib.files import whole_file
+from course_lib.fruit import draw, random_fruit
+from course_lib.judge import Judge, evaluate, score_drawings, train_judge
+from course_lib.model import Denoiser
+from course_lib.sample import sample
+from course_lib.train import Run, train
+
+SAVE_EVERY = 60.0  # seconds of training between two saves of the run
+
+
+def whole_number(text: str, low: int, high: int) -> int:
+    """An argument that is a whole number in a range."""
+    if not text.lstrip("-").isdecimal() or not low <= int(text) <= high:
+        raise argparse.ArgumentTypeError(f"give a whole number from {low} to {high}, not {text!r}")
+    return int(text)
+
+
+def number(text: str, low: float, high: float) -> float:
+    """An argument that is a number in a range."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"give a number from {low:g} to {high:g}, not {text!r}")
+    return value
+
+
+def between(low, high):
+    """The argument type for numbers in a range: whole ones if `low` is whole."""
+    return functools.partial(whole_number if isinstance(low, int) else number, low=low, high=high)
+
+
+bar = functools.partial(tqdm, file=sys.stderr, leave=False)
+
+
+def draw_command(args: argparse.Namespace) -> None:
+    """Draw a fruit with the renderer that made the training pictures."""
+    fruit = random_fruit(torch.Generator().manual_seed(args.seed), **understand(args.caption))
+    show.save_png(draw([fruit], args.size)[0], args.out)
+    print(args.out)
+
+
+def generate_command(args: argparse.Namespace) -> None:
+    """Turn noise into pictures of what the words ask for."""
+    understand(args.prompt)
+    model = weights.load_denoiser(args.weights)
+    tokens = encode([args.prompt] * args.count)
+    generator = torch.Generator().manual_seed(args.seed)
+    moments = sample(model, tokens, generator=generator, steps=args.steps, guidance_scale=args.guidance)
+    frames = []
+    for frame in bar(moments, total=args.steps + 1, unit="step"):
+        frames = [*frames, frame] if args.film else [frame]  # only a film needs them all
+    if args.film:
+        show.save_figure(show.film(frames), args.out)
+    else:
+        show.save_png(show.grid(frames[-1].x_t), args.out, scale=8)
+    print(args.out)
+
+
+def train_command(args: argparse.Namespace) -> None:
+    """Train a denoiser; the run, its log and its weights go into a folder."""
+    run_file, log_file = args.out / "run.safetensors", args.out / "log.csv"
+    if run_file.exists() and not args.resume:
+        raise ValueError(f"{run_file} exists already. Add --resume to go on with it, or choose another --out.")
+    if args.resume and not run_file.exists():
+        raise ValueError(f"There is no {run_file} to resume. Leave --resume out to start.")
+    pictures = training_pictures(bar=bar)
+    torch.manual_seed(args.seed)  # the network's first weights
+    run = Run(Denoiser(patch=args.patch), learning_rate=args.learning_rate, seed=args.seed)
+    log = []
+    if args.resume:
+        run.load(run_file)
+        if log_file.exists():
+            log = [line for line in csv.reader(log_file.open()) if line[0].isdecimal() and int(line[0]) <= run.step]
+
+    def save() -> None:
+        run.save(run_file)
+        with whole_file(log_file) as temporary, temporary.open("w", newline="") as file:
+            csv.writer(file).writerows([["step", "seconds", "loss", "pictures per second"], *log])
+        about = {
+            "seed": args.seed,
+            "steps": run.step,
+            "seconds": round(run.seconds),
+            "command": args.command_line,
+        }
+        weights.save(run.ema, args.out / "denoiser.safetensors", **about)
+
+    length = {"steps": args.steps} if args.steps else {"seconds": 60 * args.minutes}
+    recent, saved = [], time.monotonic()
+    try:
+        with bar(total=100, initial=0, bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}") as progress:
+            for report in train(run, pictures.x0, pictures.tokens, **length):
+                recent.append(report.loss)
+                progress.update(100 * report.done - progress.n)
+                if report.step % 100 == 0:
+                    loss = sum(recent) / len(recent)
+                    log.append(
+                        [
+                            report.step,
+                            f"{run.seconds:.1f}",
+                            f"{loss:.5f}",
+                            f"{report.pictures_per_second:.0f}",
+                        ]
+                    )
+                    progress.set_postfix_str(f"loss {loss:.4f}, {report.pictures_per_second:.0f} pictures/s")
+                    recent = []
+                if time.monotonic() - saved > SAVE_EVERY:
+                    save()
+                    saved = time.monotonic()
+    finally:
+        save()
+    print(f"{args.out / 'denoiser.safetensors'}: {run.step} steps, {run.seconds:.0f} s of training")
+
+
+def evaluate_command(args: argparse.Namespace) -> None:
+    """Generate every pair of kind and colour and have the judge count what is right."""
+    model, judge = weights.load_denoiser(args.weights), weights.load_judge()
+    scores = evaluate(
+        model,
+        judge,
+        per_pair=args.per_pair,
+        steps=args.steps,
+        guidance_scale=args.guidance,
+        seed=args.seed,
+        bar=bar,
+    )
+    if args.json:
+        print(json.dumps({name: score.as_dict() for name, score in scores.items()}))
+        return
+    for name, score in scores.items():
+        low, high = score.interval
+        print(f"{name:14}{score.right:5} of {score.of:5} right, 95 % interval {100 * low:.1f} % to {100 * high:.1f} %")
+
+
+def pictures_command(args: argparse.Namespace) -> None:
+    """Draw the training pictures, unless they are there already."""
+    pictures = training_pictures(bar=bar)
+    print(f"{len(pictures.x0)} training pictures are ready")
+
+
+def judge_command(args: argparse.Namespace) -> None:
+    """Train the judge and say how often it is right about fresh drawings."""
+    torch.manual_seed(args.seed)
+    judge = Judge()
+    for _ in bar(train_judge(judge, steps=args.steps, seed=args.seed, bar=bar), total=args.steps):
+        pass
+    judge.eval()
+    score = score_drawings(judge, bar=bar)
+    weights.save(judge, args.out, seed=args.seed, steps=args.steps, command=args.command_line, fresh=score.as_dict())
+    print(f"{args.out}: {score.right} of {score.of} fresh drawings right in kind and colour")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their arguments."""
+    main = argparse.ArgumentParser(
+        prog="python -m course_lib",
+        description="From noise to a green banana: draw, generate, train, evaluate.",
+    )
+    commands = main.add_subparsers(required=True, metavar="command")
+
+    def command(name, function, **defaults):
+        sub = commands.add_parser(
+            name,
+            help=function.__doc__,
+            description=function.__doc__,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        sub.set_defaults(function=function)
+        for argument, (kind, text) in {
+            "size": (between(8, 1024), "side of the picture in pixels"),
+            "count": (between(1, 1000), "how many pictures"),
+            "steps": (between(1, 1000), "how many steps from noise to picture"),
+            "guidance": (between(-20.0, 20.0), "guidance scale; 1 is plain conditional"),
+            "seed": (between(0, 2**63 - 1), "the same seed gives the same result"),
+            "weights": (Path, "file of the denoiser"),
+            "per-pair": (between(1, 10_000), "pictures for each held-out pair"),
+            "out": (Path, "where the result goes"),
+        }.items():
+            if argument.replace("-", "_") in defaults:
+                sub.add_argument(f"--{argument}", type=kind, help=text, default=defaults[argument.replace("-", "_")])
+        return sub
+
+    shipped = weights.DATA / "denoiser.safetensors"
+    sampling = dict(seed=0, guidance=2.0, weights=shipped)
+    sub = command("draw", draw_command, size=256, seed=0, out=Path("drawing.png"))
+    sub.add_argument("caption", help='what to draw, such as "a red apple"')
+    sub = command("generate", generate_command, count=1, steps=100, out=Path("generated.png"), **sampling)
+    sub.add_argument("prompt", help='what to generate, such as "a green banana"')
+    sub.add_argument("--film", action="store_true", help="show the steps of the first picture instead")
+    sub = command("train", train_command, seed=0, out=Path("runs/denoiser"))
+    length = sub.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=between(0.01, 10_000.0), default=3.0, help="how long to train")
+    length.add_argument("--steps", type=between(1, 10_000_000), default=None, help="or how many steps")
+    sub.add_argument("--patch", type=int, choices=(2, 4), default=4, help="4 is fast, 2 is crisp")
+    sub.add_argument("--learning-rate", type=between(1e-6, 1.0), default=3e-3, help="the highest of the run")
+    sub.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    sub = command("evaluate", evaluate_command, per_pair=32, steps=50, **sampling)
+    sub.add_argument("--json", action="store_true", help="print one JSON object")
+    command("pictures", pictures_command)
+    sub = command("judge", judge_command, seed=0, out=Path("runs/judge.safetensors"))
+    sub.add_argument("--steps", type=between(1, 100_000), default=3000, help="how long to train")
+    return main
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 if it went well, 2 with one line on standard error if the input was bad."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    args = parser().parse_args(arguments)
+    args.command_line = " ".join(["python -m course_lib", *arguments])
+    try:
+        args.function(args)
+    except (ValueError, OSError) as error:
+        print(f"python -m course_lib: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""The judge: a separate network that names kind and colour of a fruit, so that nobody has to take our word.
+
+It is trained on drawings of all 64 pairs, with seeds of their own, which the denoiser never sees. It scores what
+the denoiser makes, in counts with an interval.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from scipy.stats import binomtest
+from torch import Tensor, nn
+
+from course_lib.captions import encode, phrasings
+from course_lib.data import ALL_PAIRS, HELD_OUT_PAIRS, TRAINING_PAIRS, Bar, draw_many, no_bar, random_fruits
+from course_lib.fruit import COLOURS, KINDS
+from course_lib.sample import generate
+
+JUDGE_SEED, TEST_SEED = 1_000_001, 1_000_002  # of the judge's drawings; the training pictures have seed 0
+
+
+class Judge(nn.Module):
+    """A small convolutional classifier of 32 x 32 pictures.
+
+    Args:
+        width: channels after the first convolution.
+    """
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+        self.config = dict(width=width)
+        layers, before = [], 3
+        for here, stride in ((width, 1), (2 * width, 2), (2 * width, 1), (4 * width, 2), (4 * width, 2)):
+            layers += [nn.Conv2d(before, here, 3, stride=stride, padding=1), nn.GroupNorm(8, here), nn.SiLU()]
+            before = here
+        self.look = nn.Sequential(*layers, nn.Flatten(), nn.Linear(16 * before, 128), nn.SiLU())
+        self.kind = nn.Linear(128, len(KINDS))
+        self.colour = nn.Linear(128, len(COLOURS))
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the judge sees in (B, 3, 32, 32) pictures: (B, 128) float32. Values beyond [-1, 1] are clipped.
+
+        Raises:
+            ValueError: the pictures have another shape.
+        """
+        if x.shape[1:] != (3, 32, 32):
+            raise ValueError(f"The judge looks at pictures of shape (B, 3, 32, 32), not {tuple(x.shape)}.")
+        return self.look(x.clamp(-1, 1))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, 32, 32) pictures to (B, 8) logits of `KINDS` and (B, 8) logits of `COLOURS`."""
+        seen = self.features(x)
+        return self.kind(seen), self.colour(seen)
+
+    @torch.no_grad()
+    def name(self, x: Tensor) -> list[tuple[str, str]]:
+        """The most likely (kind, colour) of each picture."""
+        kind, colour = self(x)
+        return [(KINDS[k], COLOURS[c]) for k, c in zip(kind.argmax(1), colour.argmax(1), strict=True)]
+
+
+def train_judge(judge: Judge, *, steps: int = 3000, per_pair: int = 300, seed: int = 0, bar: Bar = no_bar) -> Iterator:
+    """Train a judge in place on its own drawings, slightly blurred, noised and mirrored at random.
+
+    The blur and the noise keep it from going by details that a generated picture may lack.
+
+    Yields:
+        The loss after each step.
+    """
+    fruits = random_fruits(ALL_PAIRS, per_pair, JUDGE_SEED)
+    pictures = draw_many(fruits, bar=bar)
+    kinds = torch.tensor([KINDS.index(f.kind) for f in fruits])
+    colours = torch.tensor([COLOURS.index(f.colour) for f in fruits])
+    g = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=0.05, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
+    for _ in range(steps):
+        pick = torch.randint(len(pictures), (64,), generator=g)
+        x = pictures[pick]
+        mirrored, blurred = torch.rand(2, 64, 1, 1, 1, generator=g) < 0.5
+        x = torch.where(mirrored, x.flip(-1), x)
+        x = torch.where(blurred, F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1), x)
+        x = x + 0.1 * torch.rand(64, 1, 1, 1, generator=g) * torch.randn(x.shape, generator=g)
+        kind, colour = judge(x)
+        loss = F.cross_entropy(kind, kinds[pick]) + F.cross_entropy(colour, colours[pick])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        yield loss.item()
+
+
+class Score(NamedTuple):
+    """How many pictures were right, of how many."""
+
+    right: int
+    of: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % confidence interval of the share that is right (Wilson 1927)."""
+        low, high = binomtest(self.right, self.of).proportion_ci(0.95, method="wilson")
+        return float(low), float(high)
+
+    def as_dict(self) -> dict:
+        """For JSON: {"right": n, "of": n, "interval": [low, high]}."""
+        return {"right": self.right, "of": self.of, "interval": [round(bound, 4) for bound in self.interval]}
+
+
+def score(judge: Judge, pictures: Tensor, pairs: Sequence[tuple[str, str]]) -> Score:
+    """Count the pictures in which the judge finds both the kind and the colour that were asked for.
+
+    Args:
+        pictures: (B, 3, 32, 32) float32.
+        pairs: B times (kind, colour).
+
+    Raises:
+        ValueError: there are not as many pairs as pictures, or the pictures have another shape.
+    """
+    if len(pictures) != len(pairs):
+        raise ValueError(f"Every picture needs its pair: there are {len(pictures)} pictures and {len(pairs)} pairs.")
+    named = judge.name(pictures)
+    return Score(sum(a == tuple(b) for a, b in zip(named, pairs, strict=True)), len(named))
+
+
+def score_drawings(judge: Judge, count: int = 2000, bar: Bar = no_bar) -> Score:
+    """How often the judge is right about fresh drawings of all 64 pairs, which it has not seen."""
+    fruits = random_fruits(ALL_PAIRS, -(-count // len(ALL_PAIRS)), TEST_SEED)[:count]
+    return score(judge, draw_many(fruits, bar=bar), [(f.kind, f.colour) for f in fruits])
+
+
+def evaluate(
+    model: Callable,
+    judge: Judge,
+    *,
+    per_pair: int = 32,
+    per_seen_pair: int = 8,
+    steps: int = 50,
+    guidance_scale: float = 2.0,
+    seed: int = 0,
+    bar: Bar = no_bar,
+) -> dict[str, Score]:
+    """Ask the denoiser for every pair of kind and colour, and have the judge count.
+
+    Args:
+        model: any callable (x_t, t, tokens) -> x0_hat.
+        per_pair, per_seen_pair: pictures for each held-out and for each training pair.
+        steps, guidance_scale, seed: of the sampling.
+
+    Returns:
+        Scores with the keys "held_out", "seen" and "green banana".
+    """
+    asked = [pair for pair in HELD_OUT_PAIRS for _ in range(per_pair)]
+    asked += [pair for pair in TRAINING_PAIRS for _ in range(per_seen_pair)]
+    tokens = encode([phrasings(*pair)[1] for pair in asked])  # "a green banana"
+    generator = torch.Generator().manual_seed(seed)
+    pictures = torch.cat(
+        [
+            generate(model, part, generator=generator, steps=steps, guidance_scale=guidance_scale)
+            for part in bar(tokens.split(64))
+        ]
+    )
+    count = len(HELD_OUT_PAIRS) * per_pair
+    bananas = [i for i in range(count) if asked[i] == ("banana", "green")]
+    return {
+        "held_out": score(judge, pictures[:count], asked[:count]),
+        "seen": score(judge, pictures[count:], asked[count:]),
+        "green banana": score(judge, pictures[bananas], [asked[i] for i in bananas]),
+    }

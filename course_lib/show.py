@@ -1,0 +1,133 @@
+"""Pictures to look at: rows, films and curves, legible from the last row of a lecture room."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from course_lib.files import whole_file
+from course_lib.sample import Frame
+
+FONT = 16  # points; legible when the figure fills a projector's screen
+BLUE, ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito's palette: told apart by colour-blind readers
+
+
+def to_image(x: Tensor) -> np.ndarray:
+    """(3, H, W) values to (H, W, 3) bytes; what leaves [-1, 1] is clipped, for display only."""
+    return ((x.detach().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+
+
+def grid(pictures: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
+    """Lay (B, 3, H, W) pictures out in rows: one (3, H', W') picture, white between them."""
+    b, c, h, w = pictures.shape
+    columns = columns or min(b, 8)
+    rows = -(-b // columns)
+    sheet = torch.ones(c, rows * (h + gap) - gap, columns * (w + gap) - gap)
+    for i, picture in enumerate(pictures):
+        top, left = i // columns * (h + gap), i % columns * (w + gap)
+        sheet[:, top : top + h, left : left + w] = picture
+    return sheet
+
+
+def save_png(picture: Tensor, path: str | Path, scale: int = 1) -> None:
+    """Write one (3, H, W) picture as a PNG file, every pixel a square of scale x scale; whole or not at all."""
+    image = Image.fromarray(to_image(picture))
+    with whole_file(path) as temporary:
+        image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(temporary, "PNG")
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a matplotlib figure as a PNG file, whole or not at all."""
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150, bbox_inches="tight", facecolor="white")
+
+
+def row(pictures: Sequence[Tensor] | Tensor, titles: Sequence[str] = (), height: float = 3.2) -> Figure:
+    """Pictures side by side, each (3, H, W), with a title above each."""
+    return rows([pictures], titles=titles, height=height)
+
+
+def rows(
+    lines: Sequence[Sequence[Tensor] | Tensor],
+    titles: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    height: float = 2.0,
+) -> Figure:
+    """Rows of pictures, each (3, H, W), with titles above the columns and labels left of the rows."""
+    count = len(lines[0])
+    figure, axes = plt.subplots(
+        len(lines),
+        count,
+        figsize=(height * count, (height + 0.15) * len(lines) + 0.4),
+        squeeze=False,
+        layout="tight",
+    )
+    for line, axes_line in zip(lines, axes, strict=True):
+        for picture, ax in zip(line, axes_line, strict=True):
+            ax.imshow(to_image(picture), interpolation="auto")
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+    for title, ax in zip(titles, axes[0], strict=False):
+        ax.set_title(title, fontsize=FONT)
+    for label, axes_line in zip(labels, axes, strict=False):
+        axes_line[0].set_ylabel(label, fontsize=FONT)
+    plt.close(figure)  # a notebook shows the figure that a cell returns, once
+    return figure
+
+
+def film(frames: Sequence[Frame], columns: int = 10, which: int = 0) -> Figure:
+    """A generation as a strip: the noisy picture above, the current guess of the clean picture below.
+
+    Args:
+        frames: all that `sample` yielded.
+        columns: how many moments to show, evenly spread, first and last included.
+        which: which picture of the batch.
+    """
+    at = torch.linspace(0, len(frames) - 1, min(columns, len(frames))).round().int().tolist()
+    return rows(
+        [[frames[i].x_t[which] for i in at], [frames[i].x0_hat[which] for i in at]],
+        titles=[f"t = {frames[i].t:.2f}" for i in at],
+        labels=["noisy picture", "current guess"],
+    )
+
+
+def histograms(pictures: Sequence[Tensor] | Tensor, titles: Sequence[str]) -> Figure:
+    """How often each pixel value occurs, one panel for each (3, H, W) picture, all on one scale."""
+    figure, axes = plt.subplots(1, len(pictures), figsize=(3.4 * len(pictures), 3.2), sharey=True, layout="tight")
+    for picture, title, ax in zip(pictures, titles, axes, strict=True):
+        ax.hist(picture.flatten().numpy(), bins=60, range=(-3, 3), density=True, color=BLUE)
+        ax.set_title(title, fontsize=FONT)
+        ax.set(xlim=(-3, 3), ylim=(0, 2), xticks=[-2, 0, 2], yticks=[])
+        ax.tick_params(labelsize=FONT)
+        ax.set_xlabel("pixel value", fontsize=FONT)
+    plt.close(figure)
+    return figure
+
+
+def curve(x: Tensor, y: Tensor, xlabel: str, ylabel: str, *, log: bool = False, marks: Sequence[float] = ()) -> Figure:
+    """A line, with the points at x = marks picked out; `log` makes the vertical axis logarithmic."""
+    figure, ax = plt.subplots(figsize=(9, 4.5), layout="tight")
+    ax.plot(x, y, color=BLUE, linewidth=3)
+    if len(marks):
+        at = [int((x - mark).abs().argmin()) for mark in marks]
+        ax.plot(x[at], y[at], "o", color=ORANGE, markersize=12)
+    if log:
+        ax.set_yscale("log")
+    ax.set_xlabel(xlabel, fontsize=FONT)
+    ax.set_ylabel(ylabel, fontsize=FONT)
+    ax.tick_params(labelsize=FONT)
+    ax.grid(alpha=0.3)
+    plt.close(figure)
+    return figure
+
+
+def source(function: Callable) -> Markdown:
+    """A function of the library, in full, as it stands in its file."""
+    return Markdown(f"```python\n{inspect.getsource(function)}```")

@@ -1,0 +1,72 @@
+"""Networks in files: safetensors, with the network's settings inside. Nothing in such a file can run."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from course_lib.captions import VOCABULARY
+from course_lib.files import DATA, read_tensors, write_tensors
+from course_lib.judge import Judge
+from course_lib.model import Denoiser
+
+Network = TypeVar("Network", Denoiser, Judge)
+
+
+def save(network: Denoiser | Judge, path: str | Path, **about) -> None:
+    """Write a network with its settings to a file, whole or not at all.
+
+    Args:
+        network: a `Denoiser` or a `Judge`.
+        path: the file, by custom with the ending .safetensors.
+        about: what else is worth keeping beside the weights (seed, steps, command), as JSON can hold it.
+    """
+    kind = type(network).__name__
+    words = list(VOCABULARY) if isinstance(network, Denoiser) else []
+    write_tensors(
+        path,
+        network.state_dict(),
+        {"kind": kind, "config": network.config, "vocabulary": words, "about": about},
+    )
+
+
+def _load(path: str | Path, network_class: type[Network]) -> Network:
+    tensors, about = read_tensors(path)
+    kind = network_class.__name__
+    if about.get("kind") != kind:
+        raise ValueError(f"{path} holds a {about.get('kind', 'network of another project')}, but a {kind} is needed.")
+    if kind == "Denoiser" and about.get("vocabulary") != list(VOCABULARY):
+        raise ValueError(f"{path} was trained with another vocabulary. Train anew, or use the library it came with.")
+    try:
+        with torch.device("meta"):  # shapes alone: settings from a bad file cost no memory
+            expected = {name: tensor.shape for name, tensor in network_class(**about["config"]).state_dict().items()}
+        found = {name: tensor.shape for name, tensor in tensors.items()}
+        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    except (TypeError, LookupError, ArithmeticError, RuntimeError, ValueError) as error:
+        raise ValueError(f"The settings in {path} make no {kind}: {error}") from error
+    if wrong:
+        name = wrong[0]
+        raise ValueError(
+            f"{path} does not fit a {kind} with its settings: {name} has shape {tuple(found.get(name, ()))}, "
+            f"expected {tuple(expected.get(name, ()))} ({len(wrong)} tensors differ)."
+        )
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise ValueError(f"{path} holds numbers that are not finite: the training that made it went wrong.")
+    network = network_class(**about["config"])
+    network.load_state_dict(tensors)
+    return network.eval().requires_grad_(False)
+
+
+def load_denoiser(path: str | Path = DATA / "denoiser.safetensors") -> Denoiser:
+    """Load a denoiser, by default the shipped one, ready to be asked.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is a pickle, cut short, of another network, or of other shapes than its settings say.
+    """
+    return _load(path, Denoiser)
+
+
+def load_judge(path: str | Path = DATA / "judge.safetensors") -> Judge:
+    """Load a judge, by default the shipped one. Raises as `load_denoiser`."""
+    return _load(path, Judge)
