@@ -47,7 +47,7 @@ def between(low, high):
     return functools.partial(whole_number if isinstance(low, int) else number, low=low, high=high)
 
 
-bar = functools.partial(tqdm, file=sys.stderr, leave=False)
+bar = functools.partial(tqdm, leave=False)  # on standard error
 
 
 def draw_command(args: argparse.Namespace) -> None:

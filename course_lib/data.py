@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_lib import fruit
+from course_lib import fruit, shapes
 from course_lib.captions import encode, phrasings
 from course_lib.files import DATA, read_tensors, write_tensors
 from course_lib.fruit import COLOURS, KINDS, Fruit, draw, random_fruit
@@ -71,7 +71,7 @@ def caption_tokens(fruits: Sequence[Fruit]) -> Tensor:
 def training_pictures(path: str | Path = DATA / "pictures.safetensors", bar: Bar = no_bar) -> Pictures:
     """Open the training pictures; the first time, draw them.
 
-    They are drawn anew when the file is missing or the code that draws them has changed since.
+    They are drawn anew when the file is missing or the renderer has changed since.
 
     Args:
         path: where they are kept, as bytes.
@@ -83,7 +83,9 @@ def training_pictures(path: str | Path = DATA / "pictures.safetensors", bar: Bar
     Raises:
         ValueError: the file is damaged; the message says what to do.
     """
-    drawn_by = hashlib.sha256(Path(fruit.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    recipe = [Path(module.__file__).read_text() for module in (shapes, fruit)]
+    recipe += [repr((TRAINING_PAIRS, PER_PAIR, TRAINING_SEED, SIZE))]
+    drawn_by = hashlib.sha256("".join(recipe).encode()).hexdigest()
     if Path(path).is_file():
         tensors, about = read_tensors(path)
         if about.get("drawn_by") == drawn_by:

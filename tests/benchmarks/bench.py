@@ -1,0 +1,234 @@
+"""How fast and how good, measured in one run beside a widely taught network: `make bench`, under 20 minutes.
+
+Every figure is taken on this machine, in this run. Timings are medians; each rate stands beside the matrix-multiply
+peak measured just before and after it, since machines slow down and speed up. Results go to data/benchmarks/.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from diffusers import UNet2DModel
+from matplotlib import pyplot as plt
+from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
+
+from course_lib import show, weights
+from course_lib.captions import encode
+from course_lib.data import training_pictures
+from course_lib.files import DATA, whole_file
+from course_lib.judge import evaluate
+from course_lib.model import Denoiser
+from course_lib.sample import generate, guided
+from course_lib.train import Run, train
+
+OUT = DATA / "benchmarks"
+BATCH = 64
+bar = partial(tqdm, file=sys.stderr, leave=False)
+
+
+def seconds(work, repeats: int) -> list[float]:
+    """Time a piece of work several times, after one run to warm up."""
+    work()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def matrix_multiply_peak() -> float:
+    """The best float32 matrix product this machine does right now, in FLOP/s."""
+    n = 2048
+    a, b = torch.randn(2, n, n)
+    return 2 * n**3 / min(seconds(lambda: a @ b, 8))
+
+
+def flops(work) -> int:
+    """Floating-point operations of a piece of work, by PyTorch's counter (convolutions and matrix products)."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def course_unet() -> UNet2DModel:
+    """The U-Net of the best-known course's first unit: 64/128/128/256 channels, attention on two levels."""
+    return UNet2DModel(
+        sample_size=32,
+        in_channels=3,
+        out_channels=3,
+        layers_per_block=2,
+        block_out_channels=(64, 128, 128, 256),
+        down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
+    )
+
+
+def training_speed(step, repeats: int) -> dict:
+    """Pictures a second and FLOP/s of a training step on a batch of 64, against the peak of the same moment."""
+    before = matrix_multiply_peak()
+    took = statistics.median(seconds(step, repeats))
+    peak = max(before, matrix_multiply_peak())
+    work = flops(step)
+    return {
+        "pictures per second": BATCH / took,
+        "GFLOP per picture": work / BATCH / 1e9,
+        "GFLOP/s": work / took / 1e9,
+        "matrix-multiply peak GFLOP/s": peak / 1e9,
+        "share of peak": work / took / peak,
+    }
+
+
+def our_step(model, pictures):
+    """One training step of ours, as `train` does it."""
+    forever = train(Run(model), pictures.x0, pictures.tokens, steps=10**9)
+    return lambda: next(forever)
+
+
+def their_step(model, pictures):
+    """One training step of the course's recipe: predict eps, mean squared error, AdamW at 4e-4."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-4)
+    x0 = pictures.x0[:BATCH]
+
+    def step():
+        eps, t = torch.randn_like(x0), torch.rand(BATCH)
+        x_t = (1 - t[:, None, None, None]) * x0 + t[:, None, None, None] * eps
+        loss = F.mse_loss(model(x_t, (1000 * t).long()).sample, eps)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def training_memory() -> float:
+    """Peak memory in MiB of a process of its own that opens the pictures and trains for 30 steps."""
+    code = (
+        "import resource; from course_lib.data import training_pictures; from course_lib.model import Denoiser;"
+        "from course_lib.train import Run, train; p = training_pictures();"
+        "[None for _ in train(Run(Denoiser(patch=2)), p.x0, p.tokens, steps=30)];"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    peak = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)  # macOS counts bytes, Linux KiB
+
+
+def accuracy_after(budgets: list[float], pictures, judge, seed: int) -> list[tuple[float, dict]]:
+    """Train from random weights, once for each budget of seconds, and have the judge count."""
+    found = []
+    for budget in budgets:
+        torch.manual_seed(seed)
+        run = Run(Denoiser(), seed=seed)
+        with bar(total=budget, desc=f"training {budget:.0f} s", bar_format="{l_bar}{bar}|") as progress:
+            for _ in train(run, pictures.x0, pictures.tokens, seconds=budget):
+                progress.update(run.seconds - progress.n)
+        found.append((budget, evaluate(run.ema, judge, bar=partial(bar, desc="judging"))))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--budgets", type=float, nargs="+", default=[30, 60, 180], help="seconds of training")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    results = []
+    machine = {"processor": processor(), "threads": torch.get_num_threads(), "system": platform.system()}
+    versions = {"python": platform.python_version(), "torch": torch.__version__}
+
+    def record(name: str, value: float, unit: str, **settings) -> None:
+        results.append(
+            dict(name=name, value=round(value, 5), unit=unit, settings=settings, machine=machine)
+            | dict(versions=versions, seed=args.seed, command=" ".join(["python", *sys.argv]))
+        )
+        print(f"{name:58}{value:12.4g} {unit}", flush=True)
+
+    pictures, judge, shipped = training_pictures(bar=bar), weights.load_judge(), weights.load_denoiser()
+
+    rates = {}
+    for name, step, repeats in (
+        ("ours", our_step(Denoiser(), pictures), 60),
+        ("ours, shipped size", our_step(Denoiser(**shipped.config), pictures), 20),
+        ("diffusers UNet2DModel", their_step(course_unet(), pictures), 4),
+    ):
+        rates[name] = training_speed(step, repeats)
+        for what, value in rates[name].items():
+            record(
+                f"training, {name}: {what}",
+                value,
+                what if "FLOP" in what else "ratio" if "share" in what else "1/s",
+            )
+    ratio = rates["ours"]["pictures per second"] / rates["diffusers UNet2DModel"]["pictures per second"]
+    record("training, ours over diffusers UNet2DModel", ratio, "ratio")
+
+    tokens = encode(["a green banana"] * 64)
+    g = torch.Generator().manual_seed(args.seed)
+    unet = course_unet().eval()
+    x, t = torch.randn(64, 3, 32, 32), torch.ones(64)
+    with torch.no_grad():
+        # guided sampling asks for each picture twice a step; a few steps are timed and scaled up to 50
+        theirs = 50 * statistics.median(
+            seconds(lambda: guided(lambda x, t, _: unet(x, (999 * t).long()).sample, x, t, tokens, 2.0), 2)
+        )
+    fast = Denoiser().eval()
+    for name, model in (("ours", fast), ("ours, shipped size", shipped)):
+        took = statistics.median(seconds(lambda m=model: generate(m, tokens, generator=g, steps=50), 3))
+        record(f"64 pictures x 50 guided steps, {name}", took, "s")
+        record(f"64 pictures x 50 guided steps, diffusers UNet2DModel over {name}", theirs / took, "ratio")
+    record(
+        "64 pictures x 50 guided steps, diffusers UNet2DModel",
+        theirs,
+        "s",
+        note="2 steps timed, scaled to 50",
+    )
+    one = statistics.median(seconds(lambda: generate(shipped, tokens[:1], generator=g, steps=100), 5))
+    record("1 picture x 100 guided steps, ours, shipped size", one, "s")
+    record("peak memory of training, ours, shipped size", training_memory(), "MiB")
+
+    curve = accuracy_after(args.budgets, pictures, judge, args.seed)
+    final = evaluate(shipped, judge, bar=partial(bar, desc="judging"))
+    for budget, scores in [*curve, (None, final)]:
+        for name, score in scores.items():
+            after = "shipped weights" if budget is None else f"{budget:.0f} s of training"
+            record(f"{name} right, {after}", score.right / score.of, "share", **score.as_dict())
+
+    figure, ax = plt.subplots(figsize=(9, 5), layout="tight")
+    for name, colour, marker in (("held_out", show.BLUE, "o"), ("seen", show.ORANGE, "s")):
+        share = [100 * s[name].right / s[name].of for _, s in curve]
+        low_high = [
+            [abs(100 * s[name].interval[i] - p) for (_, s), p in zip(curve, share, strict=True)] for i in (0, 1)
+        ]
+        label = {"held_out": "pairs never seen in training", "seen": "pairs seen in training"}[name]
+        ax.errorbar([b for b, _ in curve], share, low_high, color=colour, marker=marker, capsize=4, label=label)
+    ax.set_xlabel("seconds of training from random weights", fontsize=show.FONT)
+    ax.set_ylabel("kind and colour right, %", fontsize=show.FONT)
+    ax.tick_params(labelsize=show.FONT)
+    ax.legend(fontsize=show.FONT, loc="lower right")
+    show.save_figure(figure, OUT / "accuracy.png")
+    with whole_file(OUT / "results.json") as temporary:
+        temporary.write_text(json.dumps(results, indent=1) + "\n")
+    print(f"{OUT / 'results.json'} and {OUT / 'accuracy.png'}")
+
+
+def processor() -> str:
+    """The processor's name, where the system tells."""
+    info = Path("/proc/cpuinfo")
+    names = (
+        [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if (info.exists())
+        else []
+    )
+    return f"{len(names)} x {names[0]}" if names else platform.processor()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+import pytest
+
+from course_lib.data import training_pictures
+from course_lib.weights import load_denoiser, load_judge
+
+# The shipped files. A test that needs a missing one fails, and is not skipped: they belong to the course.
+
+
+@pytest.fixture(scope="session")
+def judge():
+    return load_judge()
+
+
+@pytest.fixture(scope="session")
+def denoiser():
+    return load_denoiser()
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    return training_pictures()

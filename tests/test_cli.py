@@ -1,0 +1,359 @@
+import csv
+import json
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from course_lib import __main__ as cli
+from course_lib import weights
+from course_lib.captions import encode, phrasings
+from course_lib.data import Pictures
+from course_lib.files import read_tensors
+from course_lib.fruit import Fruit
+from course_lib.judge import Judge
+from course_lib.model import Denoiser
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = ["draw", "generate", "train", "evaluate", "pictures", "judge"]
+TinyDenoiser = partial(Denoiser, channels=(8, 16), width=32)
+
+
+def run(*arguments):
+    return cli.main([str(argument) for argument in arguments])
+
+
+def refused(capsys, *arguments):
+    """The one line on standard error with which a command refuses its input."""
+    assert run(*arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1 and said.err.endswith("\n")
+    return said.err
+
+
+def refused_by_the_parser(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        run(*arguments)
+    said = capsys.readouterr()
+    assert stop.value.code == 2 and said.out == "" and "Traceback" not in said.err
+    return said.err
+
+
+@pytest.fixture
+def denoiser_file(tmp_path):
+    torch.manual_seed(0)
+    weights.save(TinyDenoiser(), tmp_path / "tiny.safetensors")
+    return tmp_path / "tiny.safetensors"
+
+
+@pytest.fixture
+def small_training(monkeypatch):
+    fruits = [Fruit("apple", "red"), Fruit("banana", "yellow"), Fruit("grapes", "blue"), Fruit("pear", "green")] * 4
+    x0 = torch.rand(16, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    tokens = torch.stack([encode(phrasings(f.kind, f.colour)) for f in fruits])
+    monkeypatch.setattr(cli, "training_pictures", lambda bar: Pictures(x0, tokens, fruits))
+    monkeypatch.setattr(cli, "Denoiser", TinyDenoiser)
+    monkeypatch.setattr(cli, "train", partial(cli.train, batch_size=4))
+
+
+def stop_after(step, monkeypatch):
+    """Have the next training interrupted after some steps, as ctrl-C does."""
+    train = cli.train
+
+    def interrupted(*args, **options):
+        for report in train(*args, **options):
+            yield report
+            if report.step == step:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "train", interrupted)
+    return train
+
+
+# draw
+
+
+def test_draw_writes_a_picture_of_the_size_asked_for(tmp_path, capsys):
+    out = tmp_path / "new folder" / "apple.png"
+    assert run("draw", "a small red apple", "--size", 64, "--out", out) == 0
+    assert Image.open(out).size == (64, 64) and Image.open(out).format == "PNG"
+    said = capsys.readouterr()
+    assert said.out == f"{out}\n" and said.err == ""
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_draw_draws_the_same_for_the_same_seed_and_what_the_words_say(tmp_path):
+    def drawn(seed, caption="a green banana"):
+        assert run("draw", caption, "--size", 32, "--seed", seed, "--out", tmp_path / "out.png") == 0
+        return (tmp_path / "out.png").read_bytes()
+
+    assert drawn(1) == drawn(1)
+    assert len({drawn(1), drawn(2), drawn(1, "a red banana")}) == 3
+
+
+BAD_CAPTIONS = [
+    ("bananna", '"bananna". Did you mean "banana"?'),
+    ("a gren apple", '"gren". Did you mean "green"?'),
+    ("🍌", "🍌"),
+    ("красное яблоко", "красное"),
+    ("", "holds no word"),
+    ("   ", "holds no word"),
+    ("red\napple\nblu", '"blu"'),
+    ("apple red", '"apple red" has known words'),
+    ("x" * 10_000, "too long"),
+    ("red " * 3_000, "too long"),
+]
+
+
+@pytest.mark.parametrize("command", ["draw", "generate"])
+@pytest.mark.parametrize(("caption", "named"), BAD_CAPTIONS)
+def test_a_bad_caption_is_refused_in_one_line_and_no_file_is_touched(tmp_path, capsys, command, caption, named):
+    old, new = tmp_path / "old.png", tmp_path / "new.png"
+    old.write_bytes(b"old")
+    for out in (old, new):
+        line = refused(capsys, command, caption, "--out", out)
+        assert named in line and len(line) < 2_000
+    assert list(tmp_path.iterdir()) == [old] and old.read_bytes() == b"old"
+
+
+def test_a_file_that_cannot_be_written_is_named_in_one_line(tmp_path, capsys):
+    assert str(tmp_path) in refused(capsys, "draw", "apple", "--size", 8, "--out", tmp_path)
+    (tmp_path / "file").touch()
+    assert "file" in refused(capsys, "draw", "apple", "--size", 8, "--out", tmp_path / "file" / "below.png")
+
+
+# generate
+
+
+def test_generate_writes_pictures_and_shows_progress_on_standard_error_only(tmp_path, capsys, denoiser_file):
+    def size(count):
+        out = tmp_path / f"{count}.png"
+        assert (
+            run("generate", "green banana", "--weights", denoiser_file, "--out", out, "--steps", 2, "--count", count)
+            == 0
+        )
+        said = capsys.readouterr()
+        assert said.out == f"{out}\n" and "step" in said.err
+        return Image.open(out).size
+
+    assert size(1) == (256, 256)
+    assert size(3) == (3 * 272 - 16, 256)
+    assert size(9) == (8 * 272 - 16, 2 * 272 - 16)
+
+
+def test_generate_makes_a_film(tmp_path, denoiser_file):
+    out = tmp_path / "film.png"
+    arguments = ["generate", "red apple", "--weights", denoiser_file, "--out", out, "--film", "--count", 2]
+    assert run(*arguments, "--steps", 1) == 0
+    short = Image.open(out).size
+    assert run(*arguments, "--steps", 5) == 0
+    long = Image.open(out).size
+    assert long[0] > 2 * short[0] and long[0] > 2 * long[1]
+
+
+def test_generate_makes_the_same_for_the_same_seed(tmp_path, denoiser_file):
+    def made(*options):
+        assert (
+            run("generate", "apple", "--weights", denoiser_file, "--steps", 1, "--out", tmp_path / "o.png", *options)
+            == 0
+        )
+        return (tmp_path / "o.png").read_bytes()
+
+    model = weights.load_denoiser(denoiser_file)
+    torch.manual_seed(1)
+    for parameter in model.parameters():  # awake: a fresh network answers with one plain grey
+        parameter.add_(0.1 * torch.randn(parameter.shape))
+    weights.save(model, denoiser_file)
+    assert made("--seed", 1) == made("--seed", 1)
+    assert len({made("--seed", 1), made("--seed", 2), made("--seed", 1, "--guidance", -3)}) == 3
+
+
+def test_weights_that_are_missing_or_a_pickle_are_refused(tmp_path, capsys):
+    path = tmp_path / "weights.safetensors"
+    options = ["generate", "red apple", "--out", tmp_path / "o.png", "--weights", path]
+    assert f"There is no file {path}" in refused(capsys, *options)
+    torch.save({"weight": torch.ones(1)}, path)
+    assert "is a pickle" in refused(capsys, *options)
+    weights.save(Judge(width=8), path)
+    assert "holds a Judge, but a Denoiser is needed" in refused(capsys, *options)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# train
+
+
+def test_training_leaves_a_run_a_log_and_weights(tmp_path, capsys, small_training):
+    out = tmp_path / "run"
+    assert run("train", "--steps", 100, "--out", out, "--learning-rate", 0.001) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{out / 'denoiser.safetensors'}: 100 steps,") and said.out.count("\n") == 1
+    assert sorted(p.name for p in out.iterdir()) == ["denoiser.safetensors", "log.csv", "run.safetensors"]
+    head, line = csv.reader((out / "log.csv").open())
+    assert head == ["step", "seconds", "loss", "pictures per second"]
+    assert line[0] == "100" and all(float(value) > 0 for value in line)
+    assert weights.load_denoiser(out / "denoiser.safetensors").config == TinyDenoiser().config
+    about = read_tensors(out / "denoiser.safetensors")[1]["about"]
+    assert about["steps"] == 100 and about["seed"] == 0 and "train --steps 100" in about["command"]
+
+
+def test_training_does_not_overwrite_a_run(tmp_path, capsys, small_training):
+    assert run("train", "--steps", 1, "--out", tmp_path) == 0
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    capsys.readouterr()
+    assert "exists already. Add --resume" in refused(capsys, "train", "--steps", 1, "--out", tmp_path)
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_a_stopped_training_that_is_resumed_reaches_the_same_weights(tmp_path, capsys, monkeypatch, small_training):
+    def tensors(name):
+        return [read_tensors(tmp_path / name / file)[0] for file in ("denoiser.safetensors", "run.safetensors")]
+
+    assert run("train", "--steps", 6, "--seed", 3, "--out", tmp_path / "straight") == 0
+    train = stop_after(3, monkeypatch)
+    assert run("train", "--steps", 6, "--seed", 3, "--out", tmp_path / "halted") == 130
+    assert "stopped" in capsys.readouterr().err
+    assert read_tensors(tmp_path / "halted" / "run.safetensors")[1]["step"] == 3
+    monkeypatch.setattr(cli, "train", train)
+    assert run("train", "--steps", 6, "--seed", 3, "--out", tmp_path / "halted", "--resume") == 0
+    for straight, halted in zip(tensors("straight"), tensors("halted"), strict=True):
+        assert straight.keys() == halted.keys()
+        assert all(torch.equal(straight[name], halted[name]) for name in straight)
+
+
+def test_the_log_goes_on_when_training_is_resumed(tmp_path, monkeypatch, small_training):
+    train = stop_after(150, monkeypatch)
+    assert run("train", "--steps", 200, "--out", tmp_path) == 130
+    monkeypatch.setattr(cli, "train", train)
+    assert run("train", "--steps", 200, "--out", tmp_path, "--resume") == 0
+    assert [line[0] for line in csv.reader((tmp_path / "log.csv").open())] == ["step", "100", "200"]
+
+
+def test_training_stops_after_its_minutes(tmp_path, capsys, small_training):
+    assert run("train", "--minutes", 0.01, "--out", tmp_path) == 0
+    assert 0.6 <= read_tensors(tmp_path / "run.safetensors")[1]["seconds"] < 5
+
+
+def test_there_must_be_a_fitting_run_to_resume(tmp_path, capsys, small_training):
+    line = refused(capsys, "train", "--steps", 1, "--out", tmp_path, "--resume")
+    assert "There is no" in line and "to resume" in line and list(tmp_path.iterdir()) == []
+    assert run("train", "--steps", 1, "--out", tmp_path) == 0
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    capsys.readouterr()
+    line = refused(capsys, "train", "--steps", 2, "--patch", 2, "--out", tmp_path, "--resume")
+    assert "holds no training run of this network" in line
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+# evaluate, pictures
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    torch.manual_seed(0)
+    monkeypatch.setattr(weights, "load_denoiser", lambda path: TinyDenoiser(channels=(8,)))
+    monkeypatch.setattr(weights, "load_judge", lambda: Judge(width=8))
+
+
+def test_evaluate_prints_one_json_object_and_nothing_else(capsys, untrained):
+    assert run("evaluate", "--json", "--steps", 1, "--per-pair", 1) == 0
+    said = capsys.readouterr()
+    scores = json.loads(said.out)
+    assert said.out.count("\n") == 1
+    assert {name: score["of"] for name, score in scores.items()} == {"held_out": 8, "seen": 448, "green banana": 1}
+    for score in scores.values():
+        low, high = score["interval"]
+        assert 0 <= low <= score["right"] / score["of"] <= high <= 1
+
+
+def test_evaluate_prints_a_line_for_each_score(capsys, untrained):
+    assert run("evaluate", "--steps", 1, "--per-pair", 1) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:14].strip() for line in lines] == ["held_out", "seen", "green banana"]
+    assert all("right, 95 % interval" in line for line in lines)
+
+
+def test_pictures_says_how_many_are_ready(capsys, small_training):
+    assert run("pictures") == 0
+    assert capsys.readouterr().out == "16 training pictures are ready\n"
+
+
+# all commands
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "generate apple --steps 0",
+        "generate apple --steps 1001",
+        "generate apple --steps 2.5",
+        "generate apple --guidance nan",
+        "generate apple --guidance inf",
+        "generate apple --guidance much",
+        "generate apple --count 0",
+        "generate apple --seed -1",
+        "evaluate --per-pair 0",
+        "draw apple --size 7",
+        "draw apple --size 1025",
+        "draw apple --size big",
+        "train --steps 0",
+        "train --minutes 0",
+        "train --minutes nan",
+        "train --learning-rate 0",
+    ],
+)
+def test_a_number_out_of_range_is_refused_with_the_range(tmp_path, capsys, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    *_, option, value = arguments.split()
+    said = refused_by_the_parser(capsys, *arguments.split())
+    assert f"argument {option}: give a " in said and f"not {value!r}" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "command"),
+        (["paint"], "paint"),
+        (["draw"], "caption"),
+        (["generate"], "prompt"),
+        (["draw", "red", "apple"], "apple"),
+        (["train", "--patch", "3"], "3"),
+        (["train", "--steps", "5", "--minutes", "1"], "not allowed with"),
+    ],
+)
+def test_a_wrong_command_line_is_refused(capsys, arguments, named):
+    assert named in refused_by_the_parser(capsys, *arguments)
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as stop:
+        run("--help")
+    said = capsys.readouterr()
+    assert stop.value.code == 0 and said.err == ""
+    assert all(f"\n    {command} " in said.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        run(command, "--help")
+    said = capsys.readouterr()
+    assert stop.value.code == 0 and f"usage: python -m course_lib {command}" in said.out
+
+
+def test_the_command_line_works_from_a_shell(tmp_path):
+    def shell(*arguments):
+        options = {"cwd": ROOT, "capture_output": True, "text": True, "encoding": "utf-8", "timeout": 120}
+        return subprocess.run([sys.executable, "-m", "course_lib", *arguments], **options)
+
+    out = tmp_path / "pear.png"
+    drawn = shell("draw", "a red pear", "--size", "64", "--out", str(out))
+    assert (drawn.returncode, drawn.stdout, drawn.stderr) == (0, f"{out}\n", "")
+    assert Image.open(out).size == (64, 64)
+    bad = shell("draw", "a red 🍐", "--out", str(tmp_path / "bad.png"))
+    assert bad.returncode == 2 and bad.stdout == "" and bad.stderr.count("\n") == 1
+    assert "never learned the word" in bad.stderr and list(tmp_path.iterdir()) == [out]

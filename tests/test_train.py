@@ -1,0 +1,322 @@
+import math
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from course_lib import files
+from course_lib.captions import encode, null_tokens
+from course_lib.fruit import Fruit, draw
+from course_lib.model import Denoiser
+from course_lib.noise import add_noise
+from course_lib.train import Run, denoising_loss, drop_captions, random_levels, train
+from course_lib.weights import save as save_weights
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def tiny_run(seed=0, learning_rate=3e-3, channels=(8, 16)):
+    torch.manual_seed(0)
+    return Run(Denoiser(channels=channels, width=32), learning_rate=learning_rate, seed=seed)
+
+
+X0 = torch.rand(6, 3, 16, 16, generator=generator()) * 2 - 1
+TOKENS = encode(["red apple", "banana", "an orange", "blue grapes", "a green pear", "a fruit"])
+
+
+def go(run, until, steps=6, **options):
+    if run.step < until:
+        for report in train(run, X0, TOKENS, steps=steps, batch_size=4, **options):
+            if report.step == until:
+                break
+    return run
+
+
+def state(run):
+    tensors = {f"model.{k}": v for k, v in run.model.state_dict().items()}
+    tensors |= {f"ema.{k}": v for k, v in run.ema.state_dict().items()}
+    for i, moments in run.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{k}": v for k, v in moments.items()}
+    return {k: v.clone() for k, v in tensors.items()} | {"generator": run.generator.get_state()}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_levels_cover_the_road_and_one_in_sixteen_is_pure_noise():
+    t = random_levels(32_000, generator())
+    assert t.shape == (32_000,) and t.dtype == torch.float32
+    assert (t > 0).all() and (t <= 1).all()
+    share, spread = 1 / 16, math.sqrt(15 / 16 / 16 / 32_000)
+    assert (t == 1).float().mean().item() == pytest.approx(share, abs=4 * spread)
+    middle = t[t < 1]
+    assert torch.logit(middle).mean().item() == pytest.approx(0.5, abs=0.03)
+    assert torch.logit(middle).std().item() == pytest.approx(1, abs=0.03)
+
+
+def test_levels_are_the_same_for_the_same_seed_only():
+    assert torch.equal(random_levels(50, generator(1)), random_levels(50, generator(1)))
+    assert not torch.equal(random_levels(50, generator(1)), random_levels(50, generator(2)))
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_captions_are_dropped_whole_at_the_given_rate(rate):
+    count = 10_000
+    tokens = torch.arange(1, 12 * count + 1).reshape(count, 12)
+    dropped = drop_captions(tokens, rate, generator())
+    gone = (dropped == 0).all(1)
+    assert torch.equal(dropped[~gone], tokens[~gone])
+    assert gone.sum().item() == pytest.approx(rate * count, abs=4 * math.sqrt(rate * (1 - rate) * count))
+
+
+def test_no_caption_or_every_caption_is_dropped_at_the_ends():
+    assert torch.equal(drop_captions(TOKENS, 0.0, generator()), TOKENS)
+    assert torch.equal(drop_captions(TOKENS, 1.0, generator()), null_tokens(len(TOKENS)))
+
+
+def test_the_loss_of_a_model_that_knows_the_answer_is_zero():
+    t, eps = random_levels(6, generator()), torch.randn(X0.shape, generator=generator())
+    assert denoising_loss(lambda x_t, t, tokens: X0, X0, t, eps, TOKENS) == 0
+
+
+def test_the_loss_of_a_constant_guess_is_the_weighted_square_by_hand():
+    x0 = torch.stack([torch.full((3, 4, 4), value) for value in (0.0, 0.5, -1.0)])
+    t, eps = torch.tensor([0.1, 0.5, 1.0]), torch.randn(3, 3, 4, 4, generator=generator())
+    loss = denoising_loss(lambda x_t, t, tokens: torch.full_like(x_t, 0.5), x0, t, eps, null_tokens(3))
+    by_hand = (0.25 / 0.3**2 + 0.0 / 0.5**2 + 2.25 / 1.0**2) / 3
+    assert loss.shape == () and loss.item() == pytest.approx(by_hand)
+
+
+def test_the_model_is_given_the_noisy_picture_its_level_and_its_caption():
+    t, eps = random_levels(6, generator()), torch.randn(X0.shape, generator=generator())
+    seen = []
+
+    def model(*inputs):
+        seen.extend(inputs)
+        return inputs[0]
+
+    denoising_loss(model, X0, t, eps, TOKENS)
+    assert torch.equal(seen[0], add_noise(X0, t, eps))
+    assert torch.equal(seen[1], t) and torch.equal(seen[2], TOKENS)
+
+
+def test_an_answer_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"answers with shape \(6, 3, 8, 8\) to pictures of \(6, 3, 16, 16\)"):
+        denoising_loss(lambda x_t, t, tokens: x_t[..., :8, :8], X0, torch.ones(6), torch.zeros_like(X0), TOKENS)
+
+
+def test_training_lowers_the_loss():
+    losses = [r.loss for r in train(tiny_run(), X0, TOKENS, steps=120, batch_size=16)]
+    assert sum(losses[-20:]) < 0.7 * sum(losses[:20])
+
+
+def test_four_pictures_are_learned_by_heart():
+    fruits = [Fruit("apple", "red"), Fruit("banana", "yellow"), Fruit("grapes", "purple"), Fruit("pear", "green")]
+    x0 = draw(fruits, 32)
+    tokens = encode([f"{f.colour} {f.kind}" for f in fruits])
+    run = tiny_run(channels=(16, 32), learning_rate=1e-2)
+    losses = [r.loss for r in train(run, x0, tokens, steps=300, batch_size=16, flip=False)]
+    assert sum(losses[-20:]) < 0.05 * sum(losses[:5]) / 5 * 20
+    eps = torch.randn(x0.shape, generator=generator(7))
+    for words in (tokens, null_tokens(4)):
+        guess = run.ema(add_noise(x0, 0.6, eps), 0.6, words)
+        distance = torch.cdist(guess.flatten(1), x0.flatten(1))
+        assert distance.argmin(1).tolist() == [0, 1, 2, 3]
+    from_noise = run.ema(eps, 1.0, tokens)
+    assert torch.cdist(from_noise.flatten(1), x0.flatten(1)).argmin(1).tolist() == [0, 1, 2, 3]
+
+
+def test_the_same_seed_gives_the_same_network_bit_for_bit():
+    a, b, other = go(tiny_run(seed=1), 5), go(tiny_run(seed=1), 5), go(tiny_run(seed=2), 5)
+    assert same(state(a), state(b))
+    assert not same(a.model.state_dict(), other.model.state_dict())
+
+
+def test_other_randomness_does_not_disturb_a_run():
+    a, b = go(tiny_run(), 3), tiny_run()
+    for _ in train(b, X0, TOKENS, steps=6, batch_size=4):
+        torch.randn(10)
+        if b.step == 3:
+            break
+    assert same(state(a), state(b))
+
+
+@pytest.mark.parametrize(("half", "whole"), [(3, 6), (20, 24)])  # the average lags from the 11th step on
+def test_a_run_that_is_stopped_saved_and_resumed_loses_nothing(tmp_path, half, whole):
+    straight = go(tiny_run(), whole, steps=whole)
+    go(tiny_run(), half, steps=whole).save(tmp_path / "run.safetensors")
+    torch.manual_seed(5)
+    resumed = Run(Denoiser(channels=(8, 16), width=32), seed=9)
+    resumed.load(tmp_path / "run.safetensors")
+    assert resumed.step == half and resumed.seconds > 0
+    assert same(state(go(resumed, whole, steps=whole)), state(straight)) and resumed.step == whole
+
+
+def test_a_run_can_rest_without_a_file():
+    run = go(tiny_run(), 2)
+    assert run.step == 2
+    assert same(state(go(run, 6)), state(go(tiny_run(), 6)))
+
+
+def test_a_run_can_be_saved_before_its_first_step(tmp_path):
+    tiny_run().save(tmp_path / "run.safetensors")
+    run = tiny_run(seed=3)
+    run.load(tmp_path / "run.safetensors")
+    assert same(state(go(run, 6)), state(go(tiny_run(), 6)))
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch, error):
+    path = tmp_path / "run.safetensors"
+    run = go(tiny_run(), 1)
+    run.save(path)
+    old = path.read_bytes()
+
+    def half_written(tensors, temporary, **options):
+        temporary.write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(files, "save_file", half_written)
+    with pytest.raises(type(error)):
+        go(run, 2).save(path)
+    assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_run_of_this_network_is_refused_and_the_run_is_left_as_it_was(tmp_path):
+    path = tmp_path / "run.safetensors"
+    run = go(tiny_run(), 2)
+    before = state(run)
+
+    go(tiny_run(channels=(8, 24)), 1).save(path)
+    with pytest.raises(ValueError, match="holds no training run of this network.*settings it was started with"):
+        run.load(path)
+    save_weights(run.ema, path)
+    with pytest.raises(ValueError, match="holds no training run of this network"):
+        run.load(path)
+    run.save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="is cut short, damaged"):
+        run.load(path)
+    with pytest.raises(FileNotFoundError, match="There is no file"):
+        run.load(tmp_path / "nothing.safetensors")
+    assert same(state(run), before) and run.step == 2
+
+
+@pytest.mark.parametrize(
+    ("length", "message"),
+    [
+        ({}, "either steps=… or seconds=…"),
+        ({"steps": 5, "seconds": 5}, "either steps=… or seconds=…"),
+        ({"steps": 0}, "more than zero, not 0"),
+        ({"steps": -5}, "more than zero, not -5"),
+        ({"seconds": 0.0}, "more than zero, not 0.0"),
+        ({"seconds": float("nan")}, "more than zero, not nan"),
+    ],
+)
+def test_the_length_of_a_run_is_said_once_and_is_positive(length, message):
+    with pytest.raises(ValueError, match=message):
+        next(train(tiny_run(), X0, TOKENS, **length))
+
+
+def test_pictures_and_captions_must_match():
+    with pytest.raises(ValueError, match="6 pictures and 5 captions"):
+        next(train(tiny_run(), X0, TOKENS[:5], steps=1))
+    with pytest.raises(ValueError, match="0 pictures"):
+        next(train(tiny_run(), X0[:0], TOKENS[:0], steps=1))
+
+
+def test_steps_count_the_whole_run_and_done_goes_to_one():
+    run = tiny_run()
+    reports = list(train(run, X0, TOKENS, steps=4, batch_size=4))
+    assert [r.step for r in reports] == [1, 2, 3, 4]
+    assert [r.done for r in reports] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert all(r.pictures_per_second > 0 and math.isfinite(r.loss) for r in reports)
+    assert list(train(run, X0, TOKENS, steps=4, batch_size=4)) == []
+
+
+def test_a_budget_of_seconds_ends_and_pauses_do_not_count():
+    run, began = tiny_run(), time.perf_counter()
+    for report in train(run, X0, TOKENS, seconds=0.3, batch_size=4):
+        assert report.step < 2000
+        if report.step == 1:
+            time.sleep(0.5)
+    assert report.done == 1 and 0.3 <= run.seconds < 5 and run.step > 1
+    assert time.perf_counter() - began > run.seconds + 0.4
+
+
+def test_the_learning_rate_stays_then_falls_towards_zero():
+    run, rates = tiny_run(learning_rate=1e-3), []
+    for _ in train(run, X0, TOKENS, steps=10, batch_size=2):
+        rates.append(run.optimizer.param_groups[0]["lr"])
+    assert rates[:5] == [1e-3] * 5
+    assert rates[5:] == pytest.approx([1e-3 * (10 - step) / 6 for step in range(5, 10)])
+
+
+def test_the_average_follows_the_network():
+    def distance(a, b):
+        return math.sqrt(sum((p - q).square().sum().item() for p, q in zip(a, b, strict=True)))
+
+    run = tiny_run()
+    first = [p.detach().clone() for p in run.model.parameters()]
+    go(run, 40, steps=40)
+    assert not same(run.ema.state_dict(), run.model.state_dict())
+    lag = distance(run.ema.parameters(), run.model.parameters())
+    assert 0 < lag < 0.5 * distance(first, run.model.parameters())
+    assert not any(p.requires_grad for p in run.ema.parameters())
+
+
+def test_one_of_several_phrasings_is_drawn_each_time_and_some_captions_are_dropped():
+    seen = []
+
+    class Spy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.grey = nn.Parameter(torch.zeros(()))
+
+        def forward(self, x_t, t, tokens):
+            seen.extend(tokens.tolist())
+            return self.grey.expand_as(x_t)
+
+    phrasings = torch.arange(1, 1 + 6 * 8 * 3).reshape(6, 8, 3)
+    list(train(Run(Spy()), X0, phrasings, steps=40))
+    rows = {tuple(row) for row in seen}
+    assert rows == {tuple(row) for row in phrasings.flatten(0, 1).tolist()} | {(0, 0, 0)}
+    dropped = sum(not any(row) for row in seen) / len(seen)
+    assert dropped == pytest.approx(0.1, abs=4 * math.sqrt(0.09 / len(seen)))
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_every_second_picture_is_mirrored_where_that_is_asked_for(flip):
+    seen = []
+
+    class Spy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.grey = nn.Parameter(torch.zeros(()))
+
+        def forward(self, x_t, t, tokens):
+            left, right = x_t.mean((1, 2)).chunk(2, dim=1)
+            seen.extend((right.mean(1) < left.mean(1))[t < 0.5].tolist())
+            return self.grey.expand_as(x_t)
+
+    x0 = torch.linspace(-1, 1, 16).expand(1, 3, 16, 16)
+    list(train(Run(Spy()), x0, null_tokens(1), steps=20, flip=flip))
+    assert sum(seen) / len(seen) == pytest.approx(0.5 if flip else 0, abs=4 * math.sqrt(0.25 / len(seen)) * flip)
+
+
+def test_any_network_of_ones_own_can_be_trained():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.see = nn.Conv2d(3, 3, 3, padding=1)
+
+        def forward(self, x_t, t, tokens):
+            return self.see(x_t)
+
+    run = Run(Own(), learning_rate=1e-2)
+    losses = [report.loss for report in train(run, X0 * 0 + 0.5, TOKENS, steps=60)]
+    assert losses[-1] < 0.5 * losses[0]
