@@ -83,7 +83,7 @@ def train_command(args: argparse.Namespace) -> None:
         raise ValueError(f"There is no {run_file} to resume. Leave --resume out to start.")
     pictures = training_pictures(bar=bar)
     torch.manual_seed(args.seed)  # the network's first weights
-    run = Run(Denoiser(patch=args.patch), learning_rate=args.learning_rate, seed=args.seed)
+    run = Run(Denoiser(patch=args.patch, channels=args.channels), learning_rate=args.learning_rate, seed=args.seed)
     log = []
     if args.resume:
         run.load(run_file)
@@ -209,7 +209,8 @@ def parser() -> argparse.ArgumentParser:
     length.add_argument("--minutes", type=between(0.01, 10_000.0), default=3.0, help="how long to train")
     length.add_argument("--steps", type=between(1, 10_000_000), default=None, help="or how many steps")
     sub.add_argument("--patch", type=int, choices=(2, 4), default=4, help="4 is fast, 2 is crisp")
-    sub.add_argument("--learning-rate", type=between(1e-6, 1.0), default=3e-3, help="the highest of the run")
+    sub.add_argument("--channels", type=between(8, 1024), nargs="+", default=[64, 128], help="on each scale")
+    sub.add_argument("--learning-rate", type=between(1e-6, 1.0), default=2e-3, help="the highest of the run")
     sub.add_argument("--resume", action="store_true", help="go on with the run in --out")
     sub = command("evaluate", evaluate_command, per_pair=32, steps=50, **sampling)
     sub.add_argument("--json", action="store_true", help="print one JSON object")

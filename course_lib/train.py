@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.files import read_tensors, write_tensors
+from course_lib.muon import Muon
 from course_lib.noise import add_noise, expand_level
 
 PURE_NOISE = 1 / 16  # share of training examples at t = 1 exactly, where sampling begins
@@ -85,38 +86,47 @@ class Run:
         step, seconds: how far the run has come, in steps and in time spent training.
     """
 
-    def __init__(self, model: nn.Module, *, learning_rate: float = 3e-3, seed: int = 0):
+    def __init__(self, model: nn.Module, *, learning_rate: float = 2e-3, seed: int = 0):
         self.model = model
         self.ema = copy.deepcopy(model).eval().requires_grad_(False)
         self.learning_rate = learning_rate
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(), lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.01, fused=True
-        )
+        layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+        matrices = {id(layer.weight): layer.weight for layer in layers}
+        others = [value for value in model.parameters() if id(value) not in matrices]
+        self.optimizers: list[torch.optim.Optimizer] = []
+        if matrices:
+            self.optimizers.append(Muon(matrices.values(), lr=learning_rate))
+        if others:
+            self.optimizers.append(torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.95), fused=True))
         self.generator = torch.Generator().manual_seed(seed)
         self.step = 0
         self.seconds = 0.0
 
     def update(self, loss: Tensor, learning_rate: float) -> None:
-        """One step of the optimiser down the loss, and of the average after it."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        self.optimizer.zero_grad()
+        """One step of the optimisers down the loss, and of the average after it."""
+        self.model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+            optimizer.step()
         self.step += 1
         with torch.no_grad():
             new = min(1.0, 1 / (EMA_SHARE * self.step))
-            torch._foreach_lerp_(list(self.ema.parameters()), list(self.model.parameters()), new)
+            for average, value in zip(self.ema.parameters(), self.model.parameters(), strict=True):
+                average.lerp_(value, new)
 
     def save(self, path: str | Path) -> None:
         """Write the whole run to a safetensors file, or leave the file as it was."""
         tensors = {"generator": self.generator.get_state()}
         for name in ("model", "ema"):
             tensors |= {f"{name}.{key}": value for key, value in getattr(self, name).state_dict().items()}
-        for number, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{key}": value for key, value in state.items()}
-        write_tensors(path, tensors, {"kind": "run", "step": self.step, "seconds": self.seconds})
+        for i, optimizer in enumerate(self.optimizers):
+            for number, state in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{i}.{number}.{key}": value for key, value in state.items()}
+        about = {"step": self.step, "seconds": self.seconds, "learning_rate": self.learning_rate}
+        write_tensors(path, tensors, {"kind": "run", **about})
 
     def load(self, path: str | Path) -> None:
         """Go on from a file that `save` wrote, for a model of the same shape.
@@ -131,20 +141,22 @@ class Run:
             part, _, key = name.partition(".")
             parts.setdefault(part, {})[key] = tensor
         shapes = {key: value.shape for key, value in self.model.state_dict().items()}
-        if about.get("kind") != "run" or any(
-            {key: value.shape for key, value in parts[part].items()} != shapes for part in ("model", "ema")
+        if (
+            about.get("kind") != "run"
+            or "generator" not in tensors
+            or any({key: value.shape for key, value in parts[part].items()} != shapes for part in ("model", "ema"))
         ):
             raise ValueError(f"{path} holds no training run of this network. Give the settings it was started with.")
         self.model.load_state_dict(parts["model"])
         self.ema.load_state_dict(parts["ema"])
-        optimizer = self.optimizer.state_dict()
-        optimizer["state"] = {}
+        states: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.optimizers]
         for name, tensor in parts["optimizer"].items():
-            number, _, key = name.partition(".")
-            optimizer["state"].setdefault(int(number), {})[key] = tensor
-        self.optimizer.load_state_dict(optimizer)
+            i, number, key = name.split(".")
+            states[int(i)].setdefault(int(number), {})[key] = tensor
+        for optimizer, state in zip(self.optimizers, states, strict=True):
+            optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
         self.generator.set_state(tensors["generator"])
-        self.step, self.seconds = about["step"], about["seconds"]
+        self.step, self.seconds, self.learning_rate = about["step"], about["seconds"], about["learning_rate"]
 
 
 class Report(NamedTuple):
@@ -207,6 +219,8 @@ def train(
         eps = torch.randn(batch.shape, generator=g)
 
         loss = denoising_loss(run.model, batch, t, eps, caption)
+        if not loss.isfinite():
+            raise ValueError(f"The loss became {loss.item()} at step {run.step + 1}. Try a lower learning rate.")
         run.update(loss, learning_rate=run.learning_rate * min(1.0, (1 - done) / 0.6))
 
         run.seconds += time.perf_counter() - began
