@@ -12,8 +12,8 @@ import torch
 from tqdm import tqdm
 
 from course_lib import show, weights
-from course_lib.captions import encode, understand
-from course_lib.data import training_pictures
+from course_lib.captions import encode
+from course_lib.data import training_pictures, understand
 from course_lib.files import whole_file
 from course_lib.fruit import draw, random_fruit
 from course_lib.judge import Judge, evaluate, score_drawings, train_judge
@@ -50,18 +50,28 @@ def between(low, high):
 bar = functools.partial(tqdm, leave=False)  # on standard error
 
 
+def understand_all(captions: list[str]) -> list[dict]:
+    """What each caption asks for."""
+    try:
+        return [understand(caption) for caption in captions]
+    except ValueError as error:
+        hint = " A caption of several words needs quotes around it." if len(captions) > 1 else ""
+        raise ValueError(f"{error}{hint}") from error
+
+
 def draw_command(args: argparse.Namespace) -> None:
-    """Draw a fruit with the renderer that made the training pictures."""
-    fruit = random_fruit(torch.Generator().manual_seed(args.seed), **understand(args.caption))
-    show.save_png(draw([fruit], args.size)[0], args.out)
+    """Draw fruits with the renderer that made the training pictures."""
+    generator = torch.Generator().manual_seed(args.seed)
+    fruits = [random_fruit(generator, **asked) for asked in understand_all(args.captions)]
+    show.save_png(show.grid(draw(fruits, args.size)), args.out)
     print(args.out)
 
 
 def generate_command(args: argparse.Namespace) -> None:
     """Turn noise into pictures of what the words ask for."""
-    understand(args.prompt)
+    understand_all(args.prompts)
     model = weights.load_denoiser(args.weights)
-    tokens = encode([args.prompt] * args.count)
+    tokens = encode([prompt for prompt in args.prompts for _ in range(args.count)])
     generator = torch.Generator().manual_seed(args.seed)
     moments = sample(model, tokens, generator=generator, steps=args.steps, guidance_scale=args.guidance)
     frames = []
@@ -70,7 +80,8 @@ def generate_command(args: argparse.Namespace) -> None:
     if args.film:
         show.save_figure(show.film(frames), args.out)
     else:
-        show.save_png(show.grid(frames[-1].x_t), args.out, scale=8)
+        columns = args.count if len(args.prompts) > 1 else None  # a row for each prompt
+        show.save_png(show.grid(frames[-1].x_t, columns), args.out, scale=8)
     print(args.out)
 
 
@@ -185,7 +196,7 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(function=function)
         for argument, (kind, text) in {
             "size": (between(8, 1024), "side of the picture in pixels"),
-            "count": (between(1, 1000), "how many pictures"),
+            "count": (between(1, 1000), "how many pictures of each prompt"),
             "steps": (between(1, 1000), "how many steps from noise to picture"),
             "guidance": (between(-20.0, 20.0), "guidance scale; 1 is plain conditional"),
             "seed": (between(0, 2**63 - 1), "the same seed gives the same result"),
@@ -200,14 +211,14 @@ def parser() -> argparse.ArgumentParser:
     shipped = weights.DATA / "denoiser.safetensors"
     sampling = dict(seed=0, guidance=2.0, weights=shipped)
     sub = command("draw", draw_command, size=256, seed=0, out=Path("drawing.png"))
-    sub.add_argument("caption", help='what to draw, such as "a red apple"')
+    sub.add_argument("captions", nargs="+", metavar="caption", help='what to draw, such as "a red apple"')
     sub = command("generate", generate_command, count=1, steps=100, out=Path("generated.png"), **sampling)
-    sub.add_argument("prompt", help='what to generate, such as "a green banana"')
+    sub.add_argument("prompts", nargs="+", metavar="prompt", help='what to generate, such as "a green banana"')
     sub.add_argument("--film", action="store_true", help="show the steps of the first picture instead")
     sub = command("train", train_command, seed=0, out=Path("runs/denoiser"))
     length = sub.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=between(0.01, 10_000.0), default=3.0, help="how long to train")
-    length.add_argument("--steps", type=between(1, 10_000_000), default=None, help="or how many steps")
+    length.add_argument("--minutes", type=between(0.01, 10_000.0), default=3.0, help="minutes of training in all")
+    length.add_argument("--steps", type=between(1, 10_000_000), default=None, help="or steps in all")
     sub.add_argument("--patch", type=int, choices=(2, 4), default=4, help="4 is fast, 2 is crisp")
     sub.add_argument("--channels", type=between(8, 1024), nargs="+", default=[64, 128], help="on each scale")
     sub.add_argument("--learning-rate", type=between(1e-6, 1.0), default=2e-3, help="the highest of the run")

@@ -6,7 +6,6 @@ mean, the network learns by itself in an embedding (see `model`).
 """
 
 import difflib
-import re
 import string
 from collections.abc import Iterable, Sequence
 
@@ -103,72 +102,3 @@ def decode(tokens: Tensor, vocabulary: Sequence[str] = VOCABULARY) -> list[str]:
 def null_tokens(count: int) -> Tensor:
     """The null caption `count` times: (count, MAX_WORDS) int64 zeros."""
     return torch.zeros(count, MAX_WORDS, dtype=torch.int64)
-
-
-def _article(words: str) -> str:
-    """Put "a" or "an" before words, and nothing before grapes, which come as many."""
-    return words if words.endswith("grapes") else f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
-
-
-def phrasings(kind: str, colour: str, size_word: str = "", background: str = "grey") -> list[str]:
-    """Several captions for one picture, from the barest to the fullest; always eight of them.
-
-    Args:
-        kind, colour, background: from `KINDS`, `COLOURS`, `BACKGROUNDS`.
-        size_word: "small", "large", or "" where the size is not worth a word.
-    """
-    sized = f"{size_word} {colour} {kind}".strip()
-    is_colour = f"that {'are' if kind == 'grapes' else 'is'} {colour}"
-    where = f"on a {background} background"
-    return [
-        f"{colour} {kind}",
-        _article(f"{colour} {kind}"),
-        f"{_article(kind)} {is_colour}",
-        _article(sized),
-        f"{_article(f'{colour} {kind}')} {where}",
-        f"{_article(sized)} {where}",
-        _article(kind),
-        f"{_article(colour)} fruit",
-    ]
-
-
-def _one_of(name: str, words: Sequence[str]) -> str:
-    return f"(?P<{name}>{'|'.join(words)})"
-
-
-_GRAMMAR = re.compile(
-    "(?:an? )?"
-    f"(?:{_one_of('size_word', SIZES)} )?"
-    f"(?:{_one_of('colour', COLOURS)} )?"
-    f"{_one_of('kind', [*KINDS, 'fruit'])}"
-    f"(?: that (?:is|are) {_one_of('colour_after', COLOURS)})?"
-    f"(?: on an? {_one_of('background', BACKGROUNDS)} background)?"
-)
-
-
-def understand(caption: str) -> dict[str, str | None]:
-    """Read what a caption asks for, by the grammar that all training captions follow.
-
-    Word order decides what "orange" is: alone, or last, it is the fruit; before a fruit it is the colour.
-
-    Returns:
-        A dict with the keys kind, colour, size_word and background; None where the caption leaves it open.
-
-    Raises:
-        TypeError, ValueError: as `encode`; also where all words are known, but say nothing the grammar knows.
-    """
-    encode(caption)
-    text = " ".join(split_words(caption))
-    match = _GRAMMAR.fullmatch(text)
-    asked = match.groupdict() if match else {}
-    if not match or (asked["colour"] and asked["colour_after"]):
-        raise ValueError(
-            f'"{text}" has known words, but not in an order the model learned. '
-            f"Ask for one fruit, with its size, colour and background if you like: {EXAMPLE}."
-        )
-    return {
-        "kind": None if asked["kind"] == "fruit" else asked["kind"],
-        "colour": asked["colour"] or asked["colour_after"],
-        "size_word": asked["size_word"],
-        "background": asked["background"],
-    }

@@ -23,11 +23,13 @@ def _compare(attempt: Callable, answer: Callable, cases: Sequence[Case], mistake
             result = attempt(*copies)
         except Exception as error:  # whatever a learner's function raises is an answer to be explained
             return f"Not yet: for {name}, your function stops with {type(error).__name__}: {error}"
-        if result is None:
+        if result is None or result is ...:
             return "not attempted yet"
         if any(isinstance(a, Tensor) and not torch.equal(a, b) for a, b in zip(arguments, copies, strict=True)):
             return f"Not yet: for {name}, your function changed its input. Compute a new tensor instead."
-        result, wanted = torch.as_tensor(result), answer(*arguments)
+        if not isinstance(result, Tensor):
+            return f"Not yet: for {name}, your function returns no tensor, but {result!r:.60}."
+        wanted = answer(*arguments)
         if result.shape != wanted.shape:
             return (
                 f"Not yet: for {name}, your function returns shape {tuple(result.shape)}, "

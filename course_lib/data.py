@@ -1,9 +1,10 @@
-"""The training pictures: 56 of the 64 pairs of kind and colour, drawn once and kept in a file.
+"""The training pictures and their captions: 56 of the 64 pairs of kind and colour, drawn once and kept in a file.
 
 Eight pairs, one of each kind, are held out of training in every form: no picture of them, no caption for them.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,9 +14,9 @@ import torch
 from torch import Tensor
 
 from course_lib import fruit, shapes
-from course_lib.captions import encode, phrasings
+from course_lib.captions import EXAMPLE, SIZES, encode, split_words
 from course_lib.files import DATA, read_tensors, write_tensors
-from course_lib.fruit import COLOURS, KINDS, Fruit, draw, random_fruit
+from course_lib.fruit import BACKGROUNDS, COLOURS, KINDS, Fruit, draw, random_fruit
 
 HELD_OUT = {
     "apple": "blue",
@@ -95,3 +96,72 @@ def training_pictures(path: str | Path = DATA / "pictures.safetensors", bar: Bar
     x0 = ((draw_many(fruits, bar=bar) + 1) * 127.5).round().to(torch.uint8)
     write_tensors(path, {"x0": x0}, {"drawn_by": drawn_by, "fruits": [asdict(f) for f in fruits]})
     return Pictures(x0.float() / 127.5 - 1, caption_tokens(fruits), fruits)
+
+
+def _article(words: str) -> str:
+    """Put "a" or "an" before words, and nothing before grapes, which come as many."""
+    return words if words.endswith("grapes") else f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def phrasings(kind: str, colour: str, size_word: str = "", background: str = "grey") -> list[str]:
+    """Several captions for one picture, from the barest to the fullest; always eight of them.
+
+    Args:
+        kind, colour, background: from `KINDS`, `COLOURS`, `BACKGROUNDS`.
+        size_word: "small", "large", or "" where the size is not worth a word.
+    """
+    sized = f"{size_word} {colour} {kind}".strip()
+    is_colour = f"that {'are' if kind == 'grapes' else 'is'} {colour}"
+    where = f"on a {background} background"
+    return [
+        f"{colour} {kind}",
+        _article(f"{colour} {kind}"),
+        f"{_article(kind)} {is_colour}",
+        _article(sized),
+        f"{_article(f'{colour} {kind}')} {where}",
+        f"{_article(sized)} {where}",
+        _article(kind),
+        f"{_article(colour)} fruit",
+    ]
+
+
+def _one_of(name: str, words: Sequence[str]) -> str:
+    return f"(?P<{name}>{'|'.join(words)})"
+
+
+_GRAMMAR = re.compile(
+    "(?:an? )?"
+    f"(?:{_one_of('size_word', SIZES)} )?"
+    f"(?:{_one_of('colour', COLOURS)} )?"
+    f"{_one_of('kind', [*KINDS, 'fruit'])}"
+    f"(?: that (?:is|are) {_one_of('colour_after', COLOURS)})?"
+    f"(?: on an? {_one_of('background', BACKGROUNDS)} background)?"
+)
+
+
+def understand(caption: str) -> dict[str, str | None]:
+    """Read what a caption asks for, by the grammar that all training captions follow.
+
+    Word order decides what "orange" is: alone, or last, it is the fruit; before a fruit it is the colour.
+
+    Returns:
+        A dict with the keys kind, colour, size_word and background; None where the caption leaves it open.
+
+    Raises:
+        TypeError, ValueError: as `encode`; also where all words are known, but say nothing the grammar knows.
+    """
+    encode(caption)
+    text = " ".join(split_words(caption))
+    match = _GRAMMAR.fullmatch(text)
+    asked = match.groupdict() if match else {}
+    if not match or (asked["colour"] and asked["colour_after"]):
+        raise ValueError(
+            f'"{text}" has known words, but not in an order the model learned. '
+            f"Ask for one fruit, with its size, colour and background if you like: {EXAMPLE}."
+        )
+    return {
+        "kind": None if asked["kind"] == "fruit" else asked["kind"],
+        "colour": asked["colour"] or asked["colour_after"],
+        "size_word": asked["size_word"],
+        "background": asked["background"],
+    }

@@ -12,8 +12,17 @@ import torch.nn.functional as F
 from scipy.stats import binomtest
 from torch import Tensor, nn
 
-from course_lib.captions import encode, phrasings
-from course_lib.data import ALL_PAIRS, HELD_OUT_PAIRS, TRAINING_PAIRS, Bar, draw_many, no_bar, random_fruits
+from course_lib.captions import encode
+from course_lib.data import (
+    ALL_PAIRS,
+    HELD_OUT_PAIRS,
+    TRAINING_PAIRS,
+    Bar,
+    draw_many,
+    no_bar,
+    phrasings,
+    random_fruits,
+)
 from course_lib.fruit import COLOURS, KINDS
 from course_lib.sample import generate
 

@@ -100,8 +100,9 @@ def film(frames: Sequence[Frame], columns: int = 10, which: int = 0) -> Figure:
 
 def histograms(pictures: Sequence[Tensor] | Tensor, titles: Sequence[str]) -> Figure:
     """How often each pixel value occurs, one panel for each (3, H, W) picture, all on one scale."""
-    figure, axes = plt.subplots(1, len(pictures), figsize=(3.4 * len(pictures), 3.2), sharey=True, layout="tight")
-    for picture, title, ax in zip(pictures, titles, axes, strict=True):
+    size = (3.4 * len(pictures), 3.2)
+    figure, axes = plt.subplots(1, len(pictures), figsize=size, sharey=True, squeeze=False, layout="tight")
+    for picture, title, ax in zip(pictures, titles, axes[0], strict=True):
         ax.hist(picture.flatten().numpy(), bins=60, range=(-3, 3), density=True, color=BLUE)
         ax.set_title(title, fontsize=FONT)
         ax.set(xlim=(-3, 3), ylim=(0, 2), xticks=[-2, 0, 2], yticks=[])

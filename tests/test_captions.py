@@ -10,10 +10,9 @@ from course_lib.captions import (
     decode,
     encode,
     null_tokens,
-    phrasings,
     split_words,
-    understand,
 )
+from course_lib.data import phrasings, understand
 from course_lib.fruit import BACKGROUNDS, COLOURS, KINDS
 
 

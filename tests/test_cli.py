@@ -11,8 +11,8 @@ from PIL import Image
 
 from course_lib import __main__ as cli
 from course_lib import weights
-from course_lib.captions import encode, phrasings
-from course_lib.data import Pictures
+from course_lib.captions import encode
+from course_lib.data import Pictures, phrasings
 from course_lib.files import read_tensors
 from course_lib.fruit import Fruit
 from course_lib.judge import Judge
@@ -56,7 +56,7 @@ def small_training(monkeypatch):
     x0 = torch.rand(16, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     tokens = torch.stack([encode(phrasings(f.kind, f.colour)) for f in fruits])
     monkeypatch.setattr(cli, "training_pictures", lambda bar: Pictures(x0, tokens, fruits))
-    monkeypatch.setattr(cli, "Denoiser", TinyDenoiser)
+    monkeypatch.setattr(cli, "Denoiser", lambda patch, channels: TinyDenoiser(patch=patch))
     monkeypatch.setattr(cli, "train", partial(cli.train, batch_size=4))
 
 
@@ -320,13 +320,21 @@ def test_a_number_out_of_range_is_refused_with_the_range(tmp_path, capsys, monke
         (["paint"], "paint"),
         (["draw"], "caption"),
         (["generate"], "prompt"),
-        (["draw", "red", "apple"], "apple"),
         (["train", "--patch", "3"], "3"),
         (["train", "--steps", "5", "--minutes", "1"], "not allowed with"),
     ],
 )
 def test_a_wrong_command_line_is_refused(capsys, arguments, named):
     assert named in refused_by_the_parser(capsys, *arguments)
+
+
+def test_words_without_quotes_are_told_apart_from_a_caption(capsys):
+    assert "needs quotes" in refused(capsys, "draw", "red", "apple")
+
+
+def test_several_captions_make_one_sheet(tmp_path):
+    assert run("draw", "a red apple", "a yellow banana", "--size", 16, "--out", tmp_path / "two.png") == 0
+    assert Image.open(tmp_path / "two.png").size == (34, 16)
 
 
 def test_help_names_every_command(capsys):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from course_lib import data
-from course_lib.captions import MAX_WORDS, decode, encode, understand
+from course_lib.captions import MAX_WORDS, decode, encode
 from course_lib.data import (
     ALL_PAIRS,
     HELD_OUT_PAIRS,
@@ -15,6 +15,7 @@ from course_lib.data import (
     draw_many,
     random_fruits,
     training_pictures,
+    understand,
 )
 from course_lib.files import DATA, read_tensors, write_tensors
 from course_lib.fruit import COLOURS, KINDS, Fruit

@@ -38,8 +38,9 @@ def go(run, until, steps=6, **options):
 def state(run):
     tensors = {f"model.{k}": v for k, v in run.model.state_dict().items()}
     tensors |= {f"ema.{k}": v for k, v in run.ema.state_dict().items()}
-    for i, moments in run.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{k}": v for k, v in moments.items()}
+    for i, optimizer in enumerate(run.optimizers):
+        for number, moments in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{number}.{k}": v for k, v in moments.items()}
     return {k: v.clone() for k, v in tensors.items()} | {"generator": run.generator.get_state()}
 
 
@@ -251,7 +252,9 @@ def test_a_budget_of_seconds_ends_and_pauses_do_not_count():
 def test_the_learning_rate_stays_then_falls_towards_zero():
     run, rates = tiny_run(learning_rate=1e-3), []
     for _ in train(run, X0, TOKENS, steps=10, batch_size=2):
-        rates.append(run.optimizer.param_groups[0]["lr"])
+        rates.append({group["lr"] for optimizer in run.optimizers for group in optimizer.param_groups})
+    assert [len(rate) for rate in rates] == [1] * 10  # both optimisers go at one rate
+    rates = [rate.pop() for rate in rates]
     assert rates[:5] == [1e-3] * 5
     assert rates[5:] == pytest.approx([1e-3 * (10 - step) / 6 for step in range(5, 10)])
 

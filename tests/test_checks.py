@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from course_lib import checks, noise
+
+
+def said(capsys, check, attempt):
+    check(attempt)
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    return out.strip()
+
+
+def four(t):
+    return t[:, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (checks.add_noise, noise.add_noise),
+        (checks.add_noise, lambda x0, t, eps: x0 + t.view(-1, 1, 1, 1) * (eps - x0)),
+        (checks.signal_to_noise, noise.signal_to_noise),
+        (checks.signal_to_noise, lambda t: (1 / t - 1) ** 2),
+    ],
+)
+def test_a_right_answer_is_right_in_any_form(capsys, check, answer):
+    assert said(capsys, check, answer) == "Right!"
+
+
+@pytest.mark.parametrize("check", [checks.add_noise, checks.signal_to_noise])
+def test_an_untouched_stub_is_not_attempted_yet(capsys, check):
+    assert said(capsys, check, lambda *arguments: ...) == "not attempted yet"
+    assert said(capsys, check, lambda *arguments: None) == "not attempted yet"
+
+
+@pytest.mark.parametrize(
+    ("check", "attempt", "explanation"),
+    [
+        (checks.add_noise, lambda x0, t, eps: x0 + four(t) * eps, "did you scale the picture by 1 - t?"),
+        (checks.add_noise, lambda x0, t, eps: four(t) * x0 + (1 - four(t)) * eps, "backwards"),
+        (checks.add_noise, lambda x0, t, eps: (1 - four(t)) * x0 + eps, "did you scale the noise by t?"),
+        (checks.add_noise, lambda x0, t, eps: (1 - four(t)).sqrt() * x0 + four(t).sqrt() * eps, "square roots"),
+        (checks.add_noise, lambda x0, t, eps: (1 - four(t)) * x0, "where is eps?"),
+        (checks.add_noise, lambda x0, t, eps: (1 - t) * x0 + t * eps, "stops with RuntimeError"),
+        (checks.add_noise, lambda x0, t, eps: x0.mul_(1 - four(t)) + four(t) * eps, "changed its input"),
+        (checks.add_noise, lambda x0, t, eps: x0[0], "returns shape (3, 4, 4)"),
+        (checks.add_noise, lambda x0, t, eps: "apple", "no tensor"),
+        (checks.signal_to_noise, lambda t: (1 - t) / t, "its square"),
+        (checks.signal_to_noise, lambda t: (t / (1 - t)) ** 2, "noise over picture"),
+        (checks.signal_to_noise, lambda t: t / (1 - t), "without the square"),
+        (checks.signal_to_noise, lambda t: (1 - t) ** 2, "how much noise there is"),
+        (checks.signal_to_noise, lambda t: ((1 - t) / t) ** 2 * 10, "for t = 0.5"),
+    ],
+)
+def test_a_foreseen_mistake_is_explained(capsys, check, attempt, explanation):
+    line = said(capsys, check, attempt)
+    assert line.startswith("Not yet: ") and explanation in line
+
+
+def test_a_mistake_that_nobody_foresaw_is_refused_with_its_case(capsys):
+    line = said(capsys, checks.add_noise, lambda x0, t, eps: (1 - four(t) ** 2) * x0 + four(t) ** 2 * eps)
+    assert line.startswith("Not yet: for three pictures with levels 0.1, 0.5 and 0.9")
+    line = said(capsys, checks.signal_to_noise, lambda t: torch.where(t < 0.8, ((1 - t) / t) ** 2, 7.0))
+    assert line.startswith("Not yet: for t = 0.9") and "7" in line
