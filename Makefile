@@ -28,7 +28,7 @@ LAB_PAGE := notebooks/01_adding_noise.ipynb
 unexport MPLBACKEND
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env pictures lab test bench weights constraints clean
+.PHONY: help env pictures lab test bench weights figures checksums constraints clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,26 @@ weights: pictures  ## train again the judge and the denoiser that the course shi
 	    $(if $(wildcard runs/shipped/run.safetensors),--resume)
 	cp runs/shipped/log.csv runs/shipped/denoiser-log.csv
 	mv runs/shipped/denoiser-log.csv runs/shipped/denoiser.safetensors data/
+	$(MAKE) figures checksums
+
+figures: $(READY)  ## make the pictures of the README again, from the shipped weights
+	$(PYTHON) -m course_lib generate "a green banana" --film --out data/green_banana.png
+	$(PYTHON) -m course_lib generate "a blue apple" "a green banana" "a purple watermelon" "a green orange" \
+	    "a pink lemon" "a red pear" "a yellow strawberry" "brown grapes" --count 8 --out data/held_out.png
+	$(PYTHON) -m course_lib draw "a red apple" "a yellow banana" "a green watermelon" "an orange orange" \
+	    "a yellow lemon" "a green pear" "a red strawberry" "purple grapes" --out data/fruit.png
+
+checksums: $(READY)  ## write the checksums of the shipped files into data/README.md
+	cd data && { sed '/^```/,$$d' README.md; echo '```'; "$(CURDIR)/$(PYTHON)" -c "$$print_checksums"; echo '```'; } > .README.md
+	mv data/.README.md data/README.md
+
+define print_checksums
+import hashlib, pathlib
+for path in sorted(pathlib.Path().glob("[!.]*.*")):
+    if path.name not in ("README.md", "pictures.safetensors"):
+        print(hashlib.sha256(path.read_bytes()).hexdigest(), path.name, sep="  ")
+endef
+export print_checksums
 
 constraints:  ## write constraints.txt anew: the newest versions in range, torch as it is
 	rm -rf build/newest && mkdir -p build

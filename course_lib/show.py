@@ -105,7 +105,7 @@ def histograms(pictures: Sequence[Tensor] | Tensor, titles: Sequence[str]) -> Fi
     for picture, title, ax in zip(pictures, titles, axes[0], strict=True):
         ax.hist(picture.flatten().numpy(), bins=60, range=(-3, 3), density=True, color=BLUE)
         ax.set_title(title, fontsize=FONT)
-        ax.set(xlim=(-3, 3), ylim=(0, 2), xticks=[-2, 0, 2], yticks=[])
+        ax.set(xlim=(-3, 3), xticks=[-2, 0, 2], yticks=[])
         ax.tick_params(labelsize=FONT)
         ax.set_xlabel("pixel value", fontsize=FONT)
     plt.close(figure)

@@ -1,3 +1,4 @@
+import hashlib
 from collections import Counter
 
 import pytest
@@ -282,3 +283,12 @@ def test_the_shipped_denoiser_makes_what_it_never_saw(denoiser, judge):
     assert score(judge, made[:32], bananas).right >= 28
     eight_of_each = slice(24, None)
     assert score(judge, made[eight_of_each], pairs[eight_of_each]).right >= 0.9 * 64
+
+
+def test_every_shipped_file_is_described_and_has_its_checksum():
+    told = (DATA / "README.md").read_text()
+    shipped = [p for p in DATA.glob("[!.]*.*") if p.name not in ("README.md", "pictures.safetensors")]
+    assert {"denoiser.safetensors", "judge.safetensors"} <= {path.name for path in shipped}
+    for path in shipped:
+        assert f"| `{path.name}` |" in told
+        assert f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" in told  # else: make checksums
