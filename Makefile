@@ -65,12 +65,12 @@ figures: $(READY)  ## make the pictures of the README again, from the shipped we
 	    "a yellow lemon" "a green pear" "a red strawberry" "purple grapes" --out data/fruit.png
 
 checksums: $(READY)  ## write the checksums of the shipped files into data/README.md
-	cd data && { sed '/^```/,$$d' README.md; echo '```'; "$(CURDIR)/$(PYTHON)" -c "$$print_checksums"; echo '```'; } > .README.md
+	{ sed '/^```/,$$d' data/README.md; echo '```'; $(PYTHON) -c "$$print_checksums"; echo '```'; } > data/.README.md
 	mv data/.README.md data/README.md
 
 define print_checksums
 import hashlib, pathlib
-for path in sorted(pathlib.Path().glob("[!.]*.*")):
+for path in sorted(pathlib.Path("data").glob("[!.]*.*")):
     if path.name not in ("README.md", "pictures.safetensors"):
         print(hashlib.sha256(path.read_bytes()).hexdigest(), path.name, sep="  ")
 endef
