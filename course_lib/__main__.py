@@ -104,7 +104,7 @@ def train_command(args: argparse.Namespace) -> None:
     def save() -> None:
         run.save(run_file)
         with whole_file(log_file) as temporary, temporary.open("w", newline="") as file:
-            csv.writer(file).writerows([["step", "seconds", "loss", "pictures per second"], *log])
+            csv.writer(file, lineterminator="\n").writerows([["step", "seconds", "loss", "pictures per second"], *log])
         about = {
             "seed": args.seed,
             "steps": run.step,
