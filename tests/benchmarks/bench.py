@@ -120,7 +120,8 @@ def their_training(model, pictures):
 def training_memory() -> float:
     """Peak memory in MiB of a process of its own that opens the pictures and trains for 30 steps."""
     code = (
-        "import pathlib, resource; from course_lib.data import training_pictures; from course_lib.model import Denoiser;"
+        "import pathlib, resource; from course_lib.model import Denoiser;"
+        "from course_lib.data import training_pictures;"
         "from course_lib.train import Run, train; p = training_pictures();"
         "[None for _ in train(Run(Denoiser(patch=2, channels=(48, 96, 128))), p.x0, p.tokens, steps=30)];"
         "status = pathlib.Path('/proc/self/status');"
@@ -223,6 +224,7 @@ def main() -> None:
         ax.errorbar([b for b, _ in curve], share, low_high, color=colour, marker=marker, capsize=4, label=label)
     ax.set_xlabel("seconds of training from random weights", fontsize=show.FONT)
     ax.set_ylabel("kind and colour right, %", fontsize=show.FONT)
+    ax.set_ylim(0, 100)
     ax.tick_params(labelsize=show.FONT)
     ax.legend(fontsize=show.FONT, loc="lower right")
     show.save_figure(figure, OUT / "accuracy.png")
