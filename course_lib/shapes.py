@@ -18,10 +18,12 @@ DARK, CREAM = (0.20, 0.13, 0.08), (0.98, 0.90, 0.62)  # sRGB in [0, 1]: banana t
 
 
 def length(*p: Tensor) -> Tensor:
+    """Length (rays,) of vectors given by their components."""
     return reduce(lambda total, c: torch.addcmul(total, c, c), p[1:], p[0] * p[0]).sqrt_()
 
 
-def smooth_min(a: Tensor, b: Tensor, width: float) -> Tensor:  # Quilez, "smooth minimum", quadratic
+def smooth_min(a: Tensor, b: Tensor, width: float) -> Tensor:
+    """The smaller of two distances, rounded where they are close (Quilez, "smooth minimum", quadratic)."""
     h = (width - (a - b).abs()).clamp_(min=0)
     return torch.minimum(a, b).sub_(h * h, alpha=0.25 / width)
 
@@ -33,7 +35,8 @@ def capsule(p, a, b, r0: float, r1: float) -> Tensor:
     return length(*(c - h * d for c, d in zip(q, axis, strict=True))) - (r0 + (r1 - r0) * h)
 
 
-def ellipsoid(p, radii) -> Tensor:  # near the skin as good as exact (Quilez)
+def ellipsoid(p, radii) -> Tensor:
+    """An ellipsoid about the origin; near the skin as good as exact (Quilez)."""
     k0 = length(*(c / r for c, r in zip(p, radii, strict=True)))
     return k0 * (k0 - 1) / length(*(c / (r * r) for c, r in zip(p, radii, strict=True))).clamp_(min=1e-6)
 
@@ -47,6 +50,7 @@ def blade(p, x: float, y: float, side) -> Tensor:
 
 
 def apple(p, k):
+    """A rounded ring that has closed, with a dimple, a stem and a leaf."""
     x, y, z = p
     r2 = x * x + z * z
     dent = torch.exp(-9 * r2).mul_(0.20) * (y > 0)  # the dimple: near the axis the top is pulled down
@@ -56,6 +60,7 @@ def apple(p, k):
 
 
 def banana(p, k):
+    """A tube bent to an arc, thinner at its ends, with five faint edges."""
     x, y, z = p
     bend, half = 0.84 + 0.06 * k[0], 1.18  # radius of the arc, and half its angle
     angle = torch.atan2(x, bend - 0.45 - y).clamp_(-half, half)
@@ -68,16 +73,19 @@ def banana(p, k):
 
 
 def watermelon(p, k):
+    """An ellipsoid with a stub of stem."""
     return [ellipsoid(p, (1.0, 0.84, 0.84)), capsule(p, (0.97, 0, 0), (1.12, 0.1, 0.05 * k[0]), 0.05, 0.03)]
 
 
 def orange(p, k):
+    """A sphere, a little flat, with a button where the stem was."""
     x, y, z = p
     body = length(x, y * 1.05, z) - 0.9
     return [body, ellipsoid((x - 0.1 * k[0], y - 0.83, z - 0.2), (0.09, 0.05, 0.09))]
 
 
 def lemon(p, k):
+    """A spindle with a nub at each end."""
     x, y, z = p
     r, ax = length(y, z), x.abs()
     body = length(ax * 0.95, r + 0.30) - 0.90  # an arc of a circle, spun about the x axis
@@ -85,6 +93,7 @@ def lemon(p, k):
 
 
 def pear(p, k):
+    """Two spheres that flow together, leaning a little, with a stem."""
     x, y, z = p
     x = x - 0.06 * k[0] * (y + 0.3) * (y + 0.3)
     r = length(x, z)
@@ -93,6 +102,7 @@ def pear(p, k):
 
 
 def strawberry(p, k):
+    """A round cone, tip down, under a cap of leaves."""
     x, y, z = p
     r = length(x, z)
     down, slope = 0.26 - y, 0.42 / 0.78  # radii 0.58 and 0.16 (Quilez, "round cone")
@@ -118,6 +128,7 @@ GRAPES = torch.tensor(
 
 
 def grapes(p, k):
+    """Twenty spheres in rings, with a stem and a leaf."""
     x, y, z = p
     # no two bunches alike
     x, y = x + 0.035 * torch.sin(3 * y + 3 * k[0]), y + 0.035 * torch.sin(3 * x + 3 * k[1])
@@ -142,12 +153,14 @@ def pits(p) -> Tensor:
     return x.sin_().mul_(y.sin_()).mul_(z.sin_())
 
 
-def ramp(x: Tensor, low: float, high: float) -> Tensor:  # 0 below low, 1 above high, smooth between
+def ramp(x: Tensor, low: float, high: float) -> Tensor:
+    """0 below low, 1 above high, smooth between."""
     t = ((x - low) / (high - low)).clamp_(0, 1)
     return t * t * (3 - 2 * t)
 
 
-def linear(colour: tuple) -> Tensor:  # sRGB to light, nearly; its inverse is the square root
+def linear(colour: tuple) -> Tensor:
+    """sRGB to linear light (3, 1), nearly; its inverse is the square root."""
     return torch.tensor(colour)[:, None] ** 2
 
 

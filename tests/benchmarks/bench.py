@@ -147,6 +147,27 @@ def accuracy_after(budgets: list[float], pictures, judge, seed: int) -> list[tup
     return found
 
 
+def draw_accuracy(results: list[dict]) -> None:
+    """The share of right pictures against seconds of training, with intervals, from the recorded results."""
+    figure, ax = plt.subplots(figsize=(9, 5), layout="tight")
+    for name, label, colour, marker in (
+        ("held_out", "pairs never seen in training", show.BLUE, "o"),
+        ("seen", "pairs seen in training", show.ORANGE, "s"),
+    ):
+        runs = [r for r in results if r["name"].startswith(f"{name} right") and r["name"].endswith("s of training")]
+        seconds_trained = [float(r["name"].split()[2]) for r in runs]
+        share = [100 * r["value"] for r in runs]
+        ends = zip(*(r["settings"]["interval"] for r in runs), strict=True)
+        bars = [[abs(100 * e - p) for e, p in zip(end, share, strict=True)] for end in ends]
+        ax.errorbar(seconds_trained, share, bars, color=colour, marker=marker, capsize=4, label=label)
+    ax.set_xlabel("seconds of training from random weights", fontsize=show.FONT)
+    ax.set_ylabel("kind and colour right, %", fontsize=show.FONT)
+    ax.set_ylim(0, 100)
+    ax.tick_params(labelsize=show.FONT)
+    ax.legend(fontsize=show.FONT, loc="lower right")
+    show.save_figure(figure, OUT / "accuracy.png")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--budgets", type=float, nargs="+", default=[30, 60, 180], help="seconds of training")
@@ -214,22 +235,9 @@ def main() -> None:
             settings = dict(guidance_scale=2.0) if budget is None else SHORT_RUNS
             record(f"{name} right, {after}", score.right / score.of, "share", **score.as_dict(), **settings)
 
-    figure, ax = plt.subplots(figsize=(9, 5), layout="tight")
-    for name, colour, marker in (("held_out", show.BLUE, "o"), ("seen", show.ORANGE, "s")):
-        share = [100 * s[name].right / s[name].of for _, s in curve]
-        low_high = [
-            [abs(100 * s[name].interval[i] - p) for (_, s), p in zip(curve, share, strict=True)] for i in (0, 1)
-        ]
-        label = {"held_out": "pairs never seen in training", "seen": "pairs seen in training"}[name]
-        ax.errorbar([b for b, _ in curve], share, low_high, color=colour, marker=marker, capsize=4, label=label)
-    ax.set_xlabel("seconds of training from random weights", fontsize=show.FONT)
-    ax.set_ylabel("kind and colour right, %", fontsize=show.FONT)
-    ax.set_ylim(0, 100)
-    ax.tick_params(labelsize=show.FONT)
-    ax.legend(fontsize=show.FONT, loc="lower right")
-    show.save_figure(figure, OUT / "accuracy.png")
     with whole_file(OUT / "results.json") as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n")
+    draw_accuracy(results)
     print(f"{OUT / 'results.json'} and {OUT / 'accuracy.png'}")
 
 
