@@ -2,7 +2,8 @@
 
 Plain gradient steps favour the few directions in which a weight matrix is already strong. Muon makes all directions
 of a step equally long, by pulling the singular values of the step to about one. `torch.optim.Muon` does the same for
-plain matrices only, and in bfloat16, which most laptops' processors do a hundred times slower than float32.
+plain matrices only, and in bfloat16, which a processor without instructions for it does hundreds of times slower than
+float32.
 """
 
 from collections.abc import Iterable
