@@ -48,10 +48,12 @@ def _compare(attempt: Callable, answer: Callable, cases: Sequence[Case], mistake
             return f"Not yet: {explanation}"
     for result, (name, arguments) in zip(given, cases, strict=True):
         wanted = answer(*arguments)
-        if not torch.allclose(result.double(), wanted.double(), atol=1e-5):
+        differs = ~torch.isclose(result.double(), wanted.double(), atol=1e-5)
+        if differs.any():
+            place = tuple(differs.nonzero()[0].tolist())
             return (
-                f"Not yet: for {name}, your function's first value is {result.flatten()[0]:.4g}, "
-                f"but {wanted.flatten()[0]:.4g} is wanted."
+                f"Not yet: for {name}, your function gives {result[place]:.4g} at place {place}, "
+                f"but {wanted[place]:.4g} is wanted."
             )
     raise AssertionError("an attempt that matches every case is right")
 
@@ -88,6 +90,14 @@ def add_noise(attempt: Callable) -> None:
             "that is another road, with square roots. Ours is a straight line: (1 - t) and t themselves.",
         ),
         (
+            lambda x0, t, eps: (1 - t[:, None, None]) * x0 + t[:, None, None] * eps,
+            "your t lines up with the colours, not with the pictures: it needs three new axes.",
+        ),
+        (
+            lambda x0, t, eps: (1 - t[0]) * x0 + t[0] * eps,
+            "every picture got the first picture's level.",
+        ),
+        (
             lambda x0, t, eps: (1 - spread(t)) * x0 + spread(t) * torch.zeros_like(eps),
             "the noise is missing from your x_t: where is eps?",
         ),
@@ -99,7 +109,7 @@ def signal_to_noise(attempt: Callable) -> None:
     """Lesson 01: how much picture is left at a noise level."""
     cases = [(f"t = {t}", (torch.tensor(t),)) for t in (0.5, 0.25, 0.75, 0.9, 1.0)]
     mistakes = [
-        (lambda t: (1 - t) / t, "nearly: that compares the scales. The ratio of variances is its square."),
+        (lambda t: (1 - t) / t, "that compares the scales. The ratio of variances is its square."),
         (lambda t: (t / (1 - t)) ** 2, "that is noise over picture: it must fall as t grows, to 0 at t = 1."),
         (lambda t: t / (1 - t), "that is noise over picture, and without the square."),
         (lambda t: (1 - t) ** 2, "that is how much picture there is; divide by how much noise there is."),

@@ -44,6 +44,8 @@ def test_an_untouched_stub_is_not_attempted_yet(capsys, check):
         (checks.add_noise, lambda x0, t, eps: (1 - four(t)) * x0, "where is eps?"),
         (checks.add_noise, lambda x0, t, eps: (1 - t) * x0 + t * eps, "stops with RuntimeError"),
         (checks.add_noise, lambda x0, t, eps: x0.mul_(1 - four(t)) + four(t) * eps, "changed its input"),
+        (checks.add_noise, lambda x0, t, eps: x0 + t[:, None, None] * (eps - x0), "lines up with the colours"),
+        (checks.add_noise, lambda x0, t, eps: x0 + t[0] * (eps - x0), "the first picture's level"),
         (checks.add_noise, lambda x0, t, eps: x0[0], "returns shape (3, 4, 4)"),
         (checks.add_noise, lambda x0, t, eps: "apple", "no tensor"),
         (checks.signal_to_noise, lambda t: (1 - t) / t, "its square"),
