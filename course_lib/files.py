@@ -53,7 +53,10 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}. `make weights` makes the shipped files anew.")
+        raise FileNotFoundError(
+            f"There is no file {path}. `python -m course_lib train` makes weights of your own, "
+            "`make weights` the shipped files anew."
+        )
     with path.open("rb") as file:
         start = file.read(9)  # a safetensors file has the length of its header here, then a brace
     if start[8:] != b"{" and start[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
