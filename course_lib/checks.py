@@ -1,21 +1,103 @@
-"""Exercises: one function each, which tries a learner's function on several cases and says what is wrong.
+"""Exercises: one function each, which tries a learner's answer on several cases and says what is wrong.
 
-A check prints one sentence. It never stops the notebook: an untouched stub is "not attempted yet".
+A check prints one sentence. It never stops the notebook: an untouched stub is "not attempted yet". What was passed
+is remembered in a small file beside the course, which git ignores; `board` shows it.
 """
 
+import contextlib
+import functools
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
+from IPython.display import Markdown
 from torch import Tensor
 
 from course_lib import noise
+from course_lib.files import DATA, whole_file
 
 Case = tuple[str, tuple]  # what the case is called, and the arguments
 Mistake = tuple[Callable, str]  # a foreseen wrong answer, and what to say about it
 
+RIGHT, UNTOUCHED = "Right!", "not attempted yet"
+PROGRESS = DATA.parent / ".progress.json"  # the exercises passed
+EXERCISES: dict[str, list[str]] = {}  # lesson number to the names of its checks, in order
+
+
+def passed(path: Path | None = None) -> list[str]:
+    """The names of the exercises passed so far; an unreadable file counts as none."""
+    try:
+        names = json.loads((path or PROGRESS).read_text())["passed"]
+        return [name for name in names if isinstance(name, str)]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+
+
+def board() -> Markdown:
+    """Which exercises of which lesson are passed, as a table."""
+    done = passed()
+    lines = ["| lesson | exercises | passed |", "| --- | --- | --- |"]
+    for lesson, names in sorted(EXERCISES.items()):
+        marks = ", ".join(f"**{name}** ✓" if name in done else name for name in names)
+        lines.append(f"| {lesson} | {marks} | {sum(name in done for name in names)} of {len(names)} |")
+    return Markdown("\n".join(lines))
+
+
+def exercise(lesson: str) -> Callable:
+    """Make a check of a function that takes an attempt and returns a sentence: print it, remember what is right."""
+
+    def register(check: Callable) -> Callable:
+        EXERCISES.setdefault(lesson, []).append(check.__name__)
+
+        @functools.wraps(check)
+        def tell(attempt) -> None:
+            sentence = check(attempt)
+            if sentence == RIGHT and check.__name__ not in (done := passed()):
+                with contextlib.suppress(OSError), whole_file(PROGRESS) as temporary:  # a folder may be read-only
+                    temporary.write_text(json.dumps({"passed": [*done, check.__name__]}))
+            print(sentence)
+
+        return tell
+
+    return register
+
+
+def _stub(): ...
+
+
+def _untouched(attempt: Callable, result) -> bool:
+    """A function that does nothing, or gives `...` back."""
+    code = getattr(attempt, "__code__", None)
+    return result is ... or (result is None and code and len(code.co_code) == len(_stub.__code__.co_code))
+
+
+def _same(result, wanted) -> bool:
+    """Equal; for numbers and tensors up to rounding."""
+    if isinstance(wanted, Tensor | float | int) and isinstance(result, Tensor | float | int):
+        a, b = torch.as_tensor(result).double(), torch.as_tensor(wanted).double()
+        return a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True)
+    return result == wanted
+
+
+def _describe(result, wanted) -> str:
+    """What is given and what is wanted, at the first place where they differ."""
+    if not isinstance(wanted, Tensor):
+        return f"gives {result!r:.80}, but {wanted!r:.80} is wanted."
+    if not isinstance(result, Tensor):
+        return f"returns no tensor, but {result!r:.60}."
+    if result.shape != wanted.shape:
+        return f"returns shape {tuple(result.shape)}, but {tuple(wanted.shape)} is wanted."
+    place = tuple((~torch.isclose(result.double(), wanted.double(), rtol=1e-4, atol=1e-5)).nonzero()[0].tolist())
+    return f"gives {result[place]:.4g} at place {place}, but {wanted[place]:.4g} is wanted."
+
 
 def _compare(attempt: Callable, answer: Callable, cases: Sequence[Case], mistakes: Sequence[Mistake]) -> str:
     """Try an attempt on every case; name a foreseen mistake where it matches one on all cases, else the case."""
+    if attempt is ...:
+        return UNTOUCHED
+    if not callable(attempt):
+        return f"Not yet: give the function itself, without calling it, not {attempt!r:.60}."
     given = []
     for name, arguments in cases:
         copies = tuple(a.clone() if isinstance(a, Tensor) else a for a in arguments)
@@ -23,42 +105,31 @@ def _compare(attempt: Callable, answer: Callable, cases: Sequence[Case], mistake
             result = attempt(*copies)
         except Exception as error:  # whatever a learner's function raises is an answer to be explained
             return f"Not yet: for {name}, your function stops with {type(error).__name__}: {error}"
-        if result is None or result is ...:
-            return "not attempted yet"
+        if _untouched(attempt, result):
+            return UNTOUCHED
+        if result is None:
+            return f"Not yet: for {name}, your function gives nothing back: is there a `return`?"
         if any(isinstance(a, Tensor) and not torch.equal(a, b) for a, b in zip(arguments, copies, strict=True)):
             return f"Not yet: for {name}, your function changed its input. Compute a new tensor instead."
-        if not isinstance(result, Tensor):
-            return f"Not yet: for {name}, your function returns no tensor, but {result!r:.60}."
         wanted = answer(*arguments)
-        if result.shape != wanted.shape:
-            return (
-                f"Not yet: for {name}, your function returns shape {tuple(result.shape)}, "
-                f"but {tuple(wanted.shape)} is wanted."
-            )
-        given.append(result)
-
-    def matches(function: Callable) -> bool:
-        results = [torch.as_tensor(function(*arguments)) for _, arguments in cases]
-        return all(torch.allclose(a.double(), b.double(), atol=1e-5) for a, b in zip(given, results, strict=True))
-
-    if matches(answer):
-        return "Right!"
+        if isinstance(wanted, Tensor) and not (isinstance(result, Tensor) and result.shape == wanted.shape):
+            return f"Not yet: for {name}, your function {_describe(result, wanted)}"
+        given.append((name, result, wanted))
+    wrong = [(name, result, wanted) for name, result, wanted in given if not _same(result, wanted)]
+    if not wrong:
+        return RIGHT
     for mistake, explanation in mistakes:
-        if matches(mistake):
+        if all(_same(result, mistake(*case[1])) for (_, result, _), case in zip(given, cases, strict=True)):
             return f"Not yet: {explanation}"
-    for result, (name, arguments) in zip(given, cases, strict=True):
-        wanted = answer(*arguments)
-        differs = ~torch.isclose(result.double(), wanted.double(), atol=1e-5)
-        if differs.any():
-            place = tuple(differs.nonzero()[0].tolist())
-            return (
-                f"Not yet: for {name}, your function gives {result[place]:.4g} at place {place}, "
-                f"but {wanted[place]:.4g} is wanted."
-            )
-    raise AssertionError("an attempt that matches every case is right")
+    name, result, wanted = wrong[0]
+    return f"Not yet: for {name}, your function {_describe(result, wanted)}"
 
 
-def add_noise(attempt: Callable) -> None:
+# Lesson 01
+
+
+@exercise("01")
+def add_noise(attempt: Callable) -> str:
     """Lesson 01: x_t from clean pictures, one noise level for each, and noise."""
     g = torch.Generator().manual_seed(1)
     x0 = torch.rand(3, 3, 4, 4, generator=g) * 2 - 1
@@ -102,10 +173,11 @@ def add_noise(attempt: Callable) -> None:
             "the noise is missing from your x_t: where is eps?",
         ),
     ]
-    print(_compare(attempt, noise.add_noise, cases, mistakes))
+    return _compare(attempt, noise.add_noise, cases, mistakes)
 
 
-def signal_to_noise(attempt: Callable) -> None:
+@exercise("01")
+def signal_to_noise(attempt: Callable) -> str:
     """Lesson 01: how much picture is left at a noise level."""
     cases = [(f"t = {t}", (torch.tensor(t),)) for t in (0.5, 0.25, 0.75, 0.9, 1.0)]
     mistakes = [
@@ -115,4 +187,4 @@ def signal_to_noise(attempt: Callable) -> None:
         (lambda t: (1 - t) ** 2, "that is how much picture there is; divide by how much noise there is."),
         (lambda t: torch.log(((1 - t) / t) ** 2), "that is its logarithm. Leave the ratio as it is."),
     ]
-    print(_compare(attempt, noise.signal_to_noise, cases, mistakes))
+    return _compare(attempt, noise.signal_to_noise, cases, mistakes)

@@ -1,22 +1,27 @@
 """Pictures to look at: rows, films and curves, legible from the last row of a lecture room."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from IPython.display import Markdown
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from course_lib.files import whole_file
+from course_lib.judge import Score
 from course_lib.sample import Frame
+from course_lib.train import Report
 
 FONT = 16  # points; legible when the figure fills a projector's screen
-BLUE, ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito's palette: told apart by colour-blind readers
+BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe and Ito's: safe for colour-blind readers
+STYLES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, ":", "^"), (PINK, "-.", "D"))  # colour is never alone
 
 
 def to_image(x: Tensor) -> np.ndarray:
@@ -112,6 +117,13 @@ def histograms(pictures: Sequence[Tensor] | Tensor, titles: Sequence[str]) -> Fi
     return figure
 
 
+def _label(ax: Axes, xlabel: str, ylabel: str) -> None:
+    ax.set_xlabel(xlabel, fontsize=FONT)
+    ax.set_ylabel(ylabel, fontsize=FONT)
+    ax.tick_params(labelsize=FONT)
+    ax.grid(alpha=0.3)
+
+
 def curve(x: Tensor, y: Tensor, xlabel: str, ylabel: str, *, log: bool = False, marks: Sequence[float] = ()) -> Figure:
     """A line, with the points at x = marks picked out; `log` makes the vertical axis logarithmic."""
     figure, ax = plt.subplots(figsize=(9, 4.5), layout="tight")
@@ -121,12 +133,57 @@ def curve(x: Tensor, y: Tensor, xlabel: str, ylabel: str, *, log: bool = False, 
         ax.plot(x[at], y[at], "o", color=ORANGE, markersize=12)
     if log:
         ax.set_yscale("log")
-    ax.set_xlabel(xlabel, fontsize=FONT)
-    ax.set_ylabel(ylabel, fontsize=FONT)
-    ax.tick_params(labelsize=FONT)
-    ax.grid(alpha=0.3)
+    _label(ax, xlabel, ylabel)
     plt.close(figure)
     return figure
+
+
+def curves(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    log: bool = False,
+    marked: bool = False,
+) -> Figure:
+    """Up to four lines in one figure, {name: (x, y)}, told apart by colour and dashes; `marked` shows each point."""
+    figure, ax = plt.subplots(figsize=(9, 4.5), layout="tight")
+    for (name, (x, y)), (colour, dashes, marker) in zip(series.items(), STYLES, strict=False):
+        ax.plot(x, y, dashes, color=colour, marker=marker if marked else None, markersize=10, linewidth=3, label=name)
+    if log:
+        ax.set_yscale("log")
+    _label(ax, xlabel, ylabel)
+    ax.legend(fontsize=FONT)
+    plt.close(figure)
+    return figure
+
+
+def bars(scores: Mapping[str, Score]) -> Figure:
+    """How much of what was asked for is right, a bar for each name, with its 95 % interval."""
+    figure, ax = plt.subplots(figsize=(9, 0.55 * len(scores) + 1.2), layout="tight")
+    for place, score in enumerate(scores.values()):
+        low, high = score.interval
+        ax.barh(place, 100 * score.right / score.of, color=BLUE, alpha=0.8)
+        ax.plot([100 * low, 100 * high], [place, place], color="black", linewidth=2.5)
+    ax.set_yticks(range(len(scores)), list(scores), fontsize=FONT)
+    ax.invert_yaxis()
+    ax.set(xlim=(0, 101))
+    ax.set_xlabel("kind and colour right, %", fontsize=FONT)
+    ax.tick_params(labelsize=FONT)
+    plt.close(figure)
+    return figure
+
+
+def progress(reports: Iterable[Report], description: str = "training") -> Iterator[Report]:
+    """Pass the reports of `train` on, and show a bar with loss and time left; stopped halfway, the bar stays there."""
+    with tqdm(
+        total=100, desc=description, bar_format="{desc} {percentage:3.0f} %|{bar}| {remaining} left{postfix}"
+    ) as bar:
+        for report in reports:
+            bar.update(100 * report.done - bar.n)
+            if report.step % 10 == 1 or report.done == 1:
+                bar.set_postfix_str(f"loss {report.loss:.3f}, {report.pictures_per_second:.0f} pictures/s")
+            yield report
 
 
 def source(function: Callable) -> Markdown:

@@ -1,5 +1,6 @@
 import pytest
 
+from course_lib import checks
 from course_lib.data import training_pictures
 from course_lib.weights import load_denoiser, load_judge
 
@@ -19,3 +20,10 @@ def denoiser():
 @pytest.fixture(scope="session")
 def pictures():
     return training_pictures()
+
+
+@pytest.fixture(autouse=True)
+def progress(tmp_path, monkeypatch):
+    """The file of passed exercises, not the learner's own."""
+    monkeypatch.setattr(checks, "PROGRESS", tmp_path / "progress.json")
+    return tmp_path / "progress.json"

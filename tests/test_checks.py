@@ -30,8 +30,12 @@ def test_a_right_answer_is_right_in_any_form(capsys, check, answer):
 
 @pytest.mark.parametrize("check", [checks.add_noise, checks.signal_to_noise])
 def test_an_untouched_stub_is_not_attempted_yet(capsys, check):
+    def stub(*arguments):
+        """What is asked for."""
+        ...  # your line goes here
+
+    assert said(capsys, check, stub) == said(capsys, check, ...) == "not attempted yet"
     assert said(capsys, check, lambda *arguments: ...) == "not attempted yet"
-    assert said(capsys, check, lambda *arguments: None) == "not attempted yet"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +62,27 @@ def test_an_untouched_stub_is_not_attempted_yet(capsys, check):
 def test_a_foreseen_mistake_is_explained(capsys, check, attempt, explanation):
     line = said(capsys, check, attempt)
     assert line.startswith("Not yet: ") and explanation in line
+
+
+def test_a_forgotten_return_is_no_stub(capsys):
+    def forgotten(t):
+        ((1 - t) / t) ** 2
+
+    assert "is there a `return`?" in said(capsys, checks.signal_to_noise, forgotten)
+    assert "without calling it" in said(capsys, checks.signal_to_noise, 0.5)
+
+
+def test_what_is_passed_is_remembered_once_and_shown(capsys, progress):
+    assert checks.passed() == [] and "0 of 2" in checks.board().data
+    said(capsys, checks.signal_to_noise, lambda t: (1 - t) / t)
+    assert not progress.exists()
+    for _ in range(2):
+        said(capsys, checks.signal_to_noise, noise.signal_to_noise)
+    assert checks.passed() == ["signal_to_noise"] and "**signal_to_noise** ✓" in checks.board().data
+    progress.write_text("[damaged")
+    assert checks.passed() == []
+    said(capsys, checks.add_noise, noise.add_noise)
+    assert checks.passed() == ["add_noise"]
 
 
 def test_a_mistake_that_nobody_foresaw_is_refused_with_its_case(capsys):

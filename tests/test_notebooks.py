@@ -3,6 +3,8 @@
 These tests read the committed notebooks and run none of them; `pytest --nbval` does that.
 """
 
+import builtins
+import importlib
 import re
 from pathlib import Path
 from statistics import median
@@ -11,7 +13,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+import course_lib
+
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+PACKAGE = Path(course_lib.__file__).parent
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 LONGEST_CELL = 15  # non-blank lines
@@ -90,6 +95,84 @@ def cell_problems(position: int, cell, follower) -> list[str]:
     return [f"cell {position}: {problem}" for problem in found]
 
 
+def exercise_problems(nb) -> list[str]:
+    """At least two exercises, each a heading, a stub, a check that says so, a hint and an answer, in this order."""
+    parts: list[list] = []
+    for cell in nb.cells:
+        heading = cell.cell_type == "markdown" and re.search(r"^#+ .*", cell.source)
+        if heading and re.search(r"^#+ Exercise \d", cell.source):
+            parts.append([])
+        elif heading and parts and parts[-1] is not None:
+            parts.append(None)  # the next part of the lesson
+        if parts and parts[-1] is not None:
+            parts[-1].append(cell)
+    exercises = [part for part in parts if part is not None]
+    if not any(cell.get("outputs") for cell in nb.cells):
+        return []  # reported once, for the whole lesson
+    found = [] if len(exercises) >= 2 else [f"{len(exercises)} headings 'Exercise N', at least two"]
+    for number, part in enumerate(exercises, start=1):
+        code = [cell for cell in part if cell.cell_type == "code"]
+        text = "\n".join(cell.source for cell in part if cell.cell_type == "markdown")
+        if not code or not re.search(r"^\s*(?:\w+ = )?\.\.\.", code[0].source, re.MULTILINE):
+            found.append(f"exercise {number}: its first code cell is no stub with '...'")
+        if not any("checks." in cell.source and "not attempted yet" in "".join(texts(cell)) for cell in code):
+            found.append(f"exercise {number}: no check whose committed output is 'not attempted yet'")
+        for name in ("Hint", "Answer"):
+            if f"<summary>{name}</summary>" not in text:
+                found.append(f"exercise {number}: no folded '{name}'")
+    return found
+
+
+def question_problems(text: str) -> list[str]:
+    """At least three questions, each in bold with a number, and a folded answer after it."""
+    questions = text.partition("## Questions")[2].partition("\n## ")[0]
+    count = len(re.findall(r"^\*\*\d\. [^\n]*\*\*.*?<details><summary>Answer</summary>", questions, re.M | re.S))
+    return [] if count >= 3 else [f"{count} questions with a folded answer under '## Questions', at least three"]
+
+
+LIBRARY = {path.stem: importlib.import_module(f"course_lib.{path.stem}") for path in PACKAGE.glob("[a-z]*.py")}
+SPOKEN = {  # LaTeX to the names that the library's docstrings use
+    r"\\hat\{?x\}?_\{?0\}?": "x0_hat",
+    r"\\hat\{?\\varepsilon\}?": "eps_hat",
+    r"\\varepsilon": "eps",
+    r"x_\{?0\}?(?![_\d])": "x0",
+    r"\\(?:mathrm|text|operatorname)\{([^}]*)\}": r"\1",
+    r"\\frac\{([^{}]*)\}\{([^{}]*)\}": r"\1/\2",
+    r"\\sqrt\{([^{}]*)\}": r"sqrt\1",
+    r"\\(?:left|right|cdot|quad|;|,|!|\|)": "",
+    r"\\([a-zA-Z]+)": r"\1",
+}
+
+
+def squeeze(formula: str) -> str:
+    """A formula, in LaTeX or as in a docstring, without what the two ways of writing differ in."""
+    for pattern, name in SPOKEN.items():
+        formula = re.sub(pattern, name, formula)
+    return re.sub(r"[\s(){}\[\]*.|]", "", formula)
+
+
+DOCSTRINGS = squeeze("".join(path.read_text(encoding="utf-8") for path in PACKAGE.glob("*.py")))
+
+
+def statement_problems(nb, text: str) -> list[str]:
+    """Each `function(...)` that the prose names, and each formula set apart, exists in the library."""
+    code = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")
+    found = []
+    for name in sorted(set(re.findall(r"`([A-Za-z_][\w.]*)\([^`]*`", text))):
+        first, *rest = name.split(".")
+        homes = [module for module in LIBRARY.values() if hasattr(module, first)]
+        known = hasattr(builtins, first) or first in ("torch", "np") or re.search(rf"\b{first}\b", code)
+        if first in LIBRARY and rest:
+            known = hasattr(LIBRARY[first], rest[0])
+        if not (homes or known):
+            found.append(f"prose names {name}(), which neither the library nor the lesson has")
+    for formula in re.findall(r"\$\$(.+?)\$\$", text, re.DOTALL):
+        side = re.split(r"(?<![<>!])=", formula, maxsplit=1)[-1]
+        if squeeze(side.rstrip(" .,")) not in DOCSTRINGS:
+            found.append(f"no docstring of the library has the formula {formula.strip()!r}")
+    return found
+
+
 def problems(nb, path: Path) -> list[str]:
     """The rules that the notebook `nb`, read from `path`, breaks; an empty list if it keeps them all."""
     named = re.fullmatch(r"(\d\d)_[a-z0-9_]+\.ipynb", path.name)
@@ -107,8 +190,10 @@ def problems(nb, path: Path) -> list[str]:
     found = opening_problems(nb, int(named.group(1)))
     if not re.search(r"^#+ .*Recap", prose[-1].source, re.MULTILINE):
         found.append("the last markdown cell has no heading 'Recap'")
-    if not any(re.search(r"^#+ .*Exercise", cell.source, re.MULTILINE) for cell in prose):
-        found.append("no heading 'Exercise'")
+    text = "\n".join(cell.source for cell in prose)
+    if "**Before you run it:**" not in text:
+        found.append("nothing to predict: no '**Before you run it:**'")
+    found += exercise_problems(nb) + question_problems(text) + statement_problems(nb, text)
 
     for position, (cell, follower) in enumerate(zip(nb.cells, [*nb.cells[1:], None], strict=True)):
         if any(ABSOLUTE_PATH.search(text) for text in texts(cell)):
@@ -166,20 +251,37 @@ def test_no_two_notebooks_define_the_same_function():
 
 
 def good_notebook():
-    """A lesson that keeps every rule: 0 opening, 1 figure, 2 what to see, 3-6 code, 7 exercise, 8 recap."""
+    """A lesson that keeps every rule.
+
+    0 opening, 1 figure, 2 what to see, 3-8 code, 9-12 and 13-16 exercises, 17 formula, 18 questions, 19 recap.
+    """
     figure = new_output("display_data", {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 640x480>"})
     printed = new_output("stream", name="stdout", text="torch.Size([3, 32, 32]) in [-1, 1]\n")
-    code = [new_code_cell("x = add_noise(x0, t)\nx.shape", outputs=[printed]) for _ in range(5)]
+    code = [new_code_cell("x = add_noise(x0, t)\nx.shape", outputs=[printed]) for _ in range(7)]
     code[0].outputs = [figure]
-    for count, cell in enumerate(code, start=1):
+    untouched = new_output("stream", name="stdout", text="not attempted yet\n")
+    stub = 'def mine(x0):\n    """Noise."""\n    ...  # your line goes here'
+    exercises = [new_code_cell(stub), new_code_cell("checks.add_noise(mine)", outputs=[untouched])]
+    exercises += [new_code_cell("answer = ..."), new_code_cell("checks.add_noise(answer)", outputs=[untouched])]
+    for count, cell in enumerate([*code, *exercises], start=1):
         cell.execution_count = count
+    folded = "<details><summary>{}</summary>\n\nSo.\n\n</details>"
+    help_ = f"{folded.format('Hint')}\n{folded.format('Answer')}"
     opening = "# 1. Adding noise\n\nHow does a picture drown?\n\nYou will mix noise in. Takes 20 minutes."
+    questions = "\n\n".join(f"**{i}. Why?**\n\n{folded.format('Answer')}" for i in (1, 2, 3))
     cells = [
         new_markdown_cell(opening),
         code[0],
-        new_markdown_cell("*What to see:* the banana fades."),
+        new_markdown_cell("*What to see:* the banana fades.\n\n**Before you run it:** will it?"),
         *code[1:],
-        new_markdown_cell("## Exercise 1\n\nMix it yourself, see https://example.org/home/work."),
+        new_markdown_cell("## Exercise 1: mix\n\nMix it yourself, see https://example.org/home/work."),
+        *exercises[:2],
+        new_markdown_cell(help_),
+        new_markdown_cell("## Exercise 2: again"),
+        *exercises[2:],
+        new_markdown_cell(help_),
+        new_markdown_cell("## The formula\n\n$$x_t = (1 - t)\\, x_0 + t\\, \\varepsilon$$\n\n`add_noise(x0)`"),
+        new_markdown_cell(f"## Questions\n\n{questions}"),
         new_markdown_cell("## Recap\n\nNext comes training."),
     ]
     return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
@@ -208,9 +310,21 @@ DAMAGE = {
     "no minutes": (set_source(0, "# 1. Noise\nWhy? You will mix."), "minutes"),
     "no markdown first": (lambda nb: nb.cells.pop(0), "opens with no markdown"),
     "no recap": (lambda nb: nb.cells.pop(), "'Recap'"),
-    "no exercise": (lambda nb: nb.cells.pop(7), "'Exercise'"),
+    "one exercise": (lambda nb: nb.cells.pop(13), "1 headings 'Exercise N'"),
+    "no stub": (set_source(14, "answer = 1"), "exercise 2: its first code cell is no stub"),
+    "no check": (set_source(15, "answer"), "exercise 2: no check"),
+    "answered": (set_output(11, "stream", name="stdout", text="Right!\n"), "exercise 1: no check"),
+    "no hint": (lambda nb: nb.cells[12].update(source=nb.cells[12].source.replace("Hint", "Tip")), "folded 'Hint'"),
+    "no answer": (lambda nb: nb.cells[16].update(source="<summary>Hint</summary>"), "folded 'Answer'"),
+    "few questions": (
+        lambda nb: nb.cells[18].update(source=nb.cells[18].source.replace("**3. Why?**", "3.")),
+        "2 questions",
+    ),
+    "nothing to predict": (set_source(2, "*What to see:* the banana fades."), "predict"),
+    "wrong name": (set_source(17, "`add_nose(x0)` adds noise."), "add_nose()"),
+    "wrong formula": (set_source(17, r"$$x_t = t\, x_0 + (1 - t)\, \varepsilon$$"), "formula"),
     "long cell": (set_source(3, "x = 1\n" * 16), "16 lines"),
-    "long median": (lambda nb: [set_source(i, "x = 1\n" * 6)(nb) for i in (3, 4, 5)], "median"),
+    "long median": (lambda nb: [set_source(i, "x = 1\n" * 6)(nb) for i in (1, *range(3, 9))], "median"),
     "out of order": (lambda nb: nb.cells[4].update(execution_count=9), "fresh kernel"),
     "not run": (lambda nb: nb.cells[4].update(execution_count=None), "fresh kernel"),
     "no outputs": (
@@ -225,17 +339,17 @@ DAMAGE = {
         "absolute path",
     ),
     "path in source": (set_source(3, r"open('C:\\ann')"), "absolute path"),
-    "path in prose": (set_source(7, "## Exercise 1\nLook in `/Users/ann`."), "absolute path"),
+    "path in prose": (set_source(17, "Look in `/Users/ann`."), "absolute path"),
     "skip tag": (lambda nb: nb.cells[3].metadata.update(tags=["nbval-skip"]), "skipped"),
     "skip comment": (set_source(3, "# NBVAL_SKIP\nx = 1"), "skipped"),
     "much ignored": (
         lambda nb: (
             [set_source(3, "# NBVAL_IGNORE_OUTPUT\nx = 1")(nb)]
-            + [nb.cells[4].metadata.update(tags=["nbval-ignore-output"])]
+            + [nb.cells[i].metadata.update(tags=["nbval-ignore-output"]) for i in (4, 5)]
         ),
-        "2 of 5",
+        "3 of 11",
     ),
-    "mute figure": (set_source(2, "The banana fades."), "What to see"),
+    "mute figure": (set_source(2, "The banana fades. **Before you run it:** will it?"), "What to see"),
     "mute HTML figure": (
         set_output(4, "display_data", data={"text/html": "<img src='data:'>"}),
         "What to see",
@@ -270,6 +384,7 @@ def test_a_wrong_name_is_found(name):
 
 def test_a_function_defined_in_two_notebooks_is_found():
     first, second = good_notebook(), good_notebook()
+    set_source(10, "def ours(x0):\n    ...")(second)
     set_source(3, "def blur(x):\n    return x")(first)
     assert repeated_definitions({"01": first, "02": second}) == []
     set_source(4, "def blur(x):\n    return -x")(second)

@@ -4,8 +4,10 @@ import torch
 from PIL import Image
 
 from course_lib import show
+from course_lib.judge import Score
 from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame
+from course_lib.train import Report
 
 
 def frames(count):
@@ -65,3 +67,25 @@ def test_histograms_and_curves_show_what_they_are_given():
 
 def test_a_source_is_the_library_s_own():
     assert "return (1 - t) * x0 + t * eps" in show.source(add_noise).data
+
+
+def test_curves_are_told_apart_without_colour():
+    figure = show.curves({"a": ([1, 2], [3, 4]), "b": ([1, 2], [5, 6])}, "steps", "loss", log=True, marked=True)
+    a, b = figure.axes[0].lines
+    assert a.get_linestyle() != b.get_linestyle() and a.get_marker() != b.get_marker()
+    assert list(b.get_ydata()) == [5, 6] and figure.axes[0].get_yscale() == "log"
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["a", "b"]
+
+
+def test_bars_show_share_and_interval():
+    scores = {"red apple": Score(9, 10), "green banana": Score(1, 4)}
+    ax = show.bars(scores).axes[0]
+    assert [bar.get_width() for bar in ax.patches] == [90, 25]
+    assert list(ax.lines[1].get_xdata()) == [100 * bound for bound in Score(1, 4).interval]
+
+
+def test_the_progress_bar_passes_every_report_on(capsys):
+    reports = [Report(step, 1 / step, 100.0, step / 20) for step in range(1, 21)]
+    assert list(show.progress(iter(reports))) == reports
+    shown = capsys.readouterr().err
+    assert "100 %" in shown and "loss 0.050, 100 pictures/s" in shown
