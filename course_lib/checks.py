@@ -125,6 +125,9 @@ def _compare(attempt: Callable, answer: Callable, cases: Sequence[Case], mistake
     return f"Not yet: for {name}, your function {_describe(result, wanted)}"
 
 
+# Lesson 00
+
+
 # Lesson 01
 
 
@@ -188,3 +191,27 @@ def signal_to_noise(attempt: Callable) -> str:
         (lambda t: torch.log(((1 - t) / t) ** 2), "that is its logarithm. Leave the ratio as it is."),
     ]
     return _compare(attempt, noise.signal_to_noise, cases, mistakes)
+
+
+# Lesson 02
+
+
+# Lesson 03
+
+
+# Lesson 04
+
+
+# Lesson 05
+
+
+# Lesson 06
+
+
+# Lesson 07
+
+
+# Lesson 08
+
+
+# Lesson 09
