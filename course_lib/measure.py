@@ -1,4 +1,4 @@
-"""How good are the pictures? Numbers beside the judge's counts: is it a copy, is it like the real ones, is there variety."""
+"""How good are the pictures? Numbers beside the judge's counts: is it a copy, is it like real ones, does it vary."""
 
 import torch
 from torch import Tensor
@@ -26,3 +26,66 @@ def nearest(x: Tensor, pictures: Tensor, count: int = 1) -> tuple[Tensor, Tensor
     distance = torch.cdist(x.clamp(-1, 1).flatten(1), pictures.flatten(1)) / x[0].numel() ** 0.5
     found = distance.topk(count, largest=False)
     return found.values, found.indices
+
+
+def frechet_distance_1d(mean_a: float, std_a: float, mean_b: float, std_b: float) -> float:
+    """How far two bell curves are apart: (mean_a - mean_b)^2 + (std_a - std_b)^2.
+
+    Args:
+        mean_a, mean_b: where the curves have their middle.
+        std_a, std_b: standard deviations, how wide they are; the square roots of their variances.
+
+    Returns:
+        The Fréchet distance (squared, as is the custom), 0 where the curves are the same.
+
+    Source: Dowson and Landau 1982, "The Fréchet distance between multivariate normal distributions", in one dimension.
+    """
+    return (mean_a - mean_b) ** 2 + (std_a - std_b) ** 2
+
+
+def frechet_distance(a: Tensor, b: Tensor) -> float:
+    """How far two clouds of features are apart: |mean_a - mean_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)).
+
+    Each cloud is taken for a bell curve in F dimensions, with its mean and its covariance C. The number depends on N:
+    small clouds look further apart than they are. Compare it only between clouds of one size, and with the floor, the
+    distance between two clouds of real pictures.
+
+    Args:
+        a: (N, F) float, features of one set of pictures, such as `judge.features(x)`.
+        b: (M, F) float, those of another.
+
+    Returns:
+        The distance (squared, as is the custom), 0 where means and covariances are the same.
+
+    Raises:
+        ValueError: the features differ in number, or a cloud has fewer than two points.
+
+    Source: Heusel et al. 2017 (arXiv:1706.08500), eq. 6, there with the features of another network.
+    """
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
+        raise ValueError(
+            f"Features have shape (N, F), with one F for both sets and N of at least 2, "
+            f"not {tuple(a.shape)} and {tuple(b.shape)}."
+        )
+    a, b = a.double(), b.double()
+    roots = []
+    for cloud in (a, b):
+        values, vectors = torch.linalg.eigh(cloud.T.cov().reshape(a.shape[1], a.shape[1]))
+        roots.append(vectors * values.clamp(min=0).sqrt() @ vectors.T)  # C^(1/2)
+    together = torch.linalg.matrix_norm(roots[0] @ roots[1], "nuc")  # tr (C_a C_b)^(1/2), never the root of less than 0
+    means = (a.mean(0) - b.mean(0)).square().sum()
+    return float((means + a.var(0).sum() + b.var(0).sum() - 2 * together).clamp(min=0))
+
+
+def diversity(features: Tensor) -> float:
+    """How different pictures are from one another: the mean distance of two of them. 0: all the same.
+
+    Args:
+        features: (N, F) float, of pictures made for one caption, such as `judge.features(x)`.
+
+    Raises:
+        ValueError: there are fewer than two.
+    """
+    if len(features) < 2:
+        raise ValueError(f"Diversity needs two pictures or more, not {len(features)}.")
+    return float(torch.pdist(features).mean())

@@ -1,7 +1,8 @@
 import pytest
+import scipy.linalg
 import torch
 
-from course_lib.measure import nearest
+from course_lib.measure import diversity, frechet_distance, frechet_distance_1d, nearest
 
 
 def test_the_nearest_picture_to_a_copy_is_the_original():
@@ -21,3 +22,62 @@ def test_wrong_shapes_and_counts_are_refused():
         nearest(torch.zeros(1, 3, 8, 8), torch.zeros(2, 3, 4, 4))
     with pytest.raises(ValueError, match="from 1 to 2"):
         nearest(torch.zeros(1, 3, 8, 8), torch.zeros(2, 3, 8, 8), count=3)
+
+
+def bell(count, features, seed):
+    return torch.randn(count, features, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def with_moments(x, mean, std):
+    """The same points, moved so that their mean and standard deviation are exactly these."""
+    whitened = (x - x.mean(0)) @ torch.linalg.inv(torch.linalg.cholesky(x.T.cov())).T
+    return whitened * torch.tensor(std) + torch.tensor(mean)
+
+
+def test_the_same_features_are_at_no_distance():
+    a = bell(300, 8, 0)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(a, a.flip(0)) == pytest.approx(0, abs=1e-9)
+
+
+def test_two_bells_are_at_the_distance_of_the_closed_form():
+    a = with_moments(bell(200, 3, 0), [0.0, 1.0, 2.0], [1.0, 2.0, 3.0])
+    b = with_moments(bell(300, 3, 1), [1.0, 1.0, 0.0], [1.0, 0.5, 5.0])
+    one_by_one = [frechet_distance_1d(0, 1, 1, 1), frechet_distance_1d(1, 2, 1, 0.5), frechet_distance_1d(2, 3, 0, 5)]
+    assert one_by_one == [1, 2.25, 8]
+    assert frechet_distance(a, b) == pytest.approx(sum(one_by_one))
+    assert frechet_distance(a[:, :1], b[:, :1]) == pytest.approx(1)
+
+
+def test_it_is_the_formula_with_scipys_matrix_root():
+    mix = bell(6, 6, 2)
+    a, b = bell(100, 6, 3) @ mix, bell(120, 6, 4) + 0.5
+    c_a, c_b = a.T.cov().numpy(), b.T.cov().numpy()
+    trace = (c_a + c_b - 2 * scipy.linalg.sqrtm(c_a @ c_b).real).trace()
+    assert frechet_distance(a, b) == pytest.approx((a.mean(0) - b.mean(0)).square().sum().item() + trace)
+
+
+def test_it_is_symmetric_and_blind_to_a_turn_of_the_axes_and_takes_float32():
+    a, b = bell(50, 4, 5), 2 * bell(60, 4, 6) + 1
+    turn = torch.linalg.qr(bell(4, 4, 7)).Q
+    for other in (frechet_distance(b, a), frechet_distance(a @ turn, b @ turn)):
+        assert frechet_distance(a, b) == pytest.approx(other)
+    assert frechet_distance(a.float(), b.float()) == pytest.approx(frechet_distance(a, b), rel=1e-4)
+
+
+def test_fewer_points_than_features_are_no_trouble_and_look_further_apart():
+    far, near = (frechet_distance(bell(n, 32, 8), bell(n, 32, 9)) for n in (20, 2000))
+    assert near < 1 < far < 100
+
+
+def test_features_that_do_not_fit_are_refused():
+    for a, b in ((bell(9, 4, 0), bell(9, 5, 0)), (bell(1, 4, 0), bell(9, 4, 0)), (bell(9, 4, 0)[0], bell(9, 4, 0))):
+        with pytest.raises(ValueError, match=r"shape \(N, F\)"):
+            frechet_distance(a, b)
+
+
+def test_diversity_is_the_mean_distance_of_two():
+    assert diversity(torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]])) == pytest.approx((5 + 0 + 5) / 3)
+    assert diversity(torch.ones(4, 3)) == 0
+    with pytest.raises(ValueError, match="two pictures"):
+        diversity(torch.ones(1, 3))
