@@ -20,9 +20,14 @@ def orthogonalise(matrix: Tensor) -> Tensor:
     """
     x = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = x / (x.norm() + 1e-7)
+    gram = x @ x.T  # each turn multiplies x from the left by a polynomial of this: gather the factors, which are small
+    factors = torch.eye(len(x), dtype=x.dtype, device=x.device)
     for _ in range(5):
-        a = x @ x.T
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+        factor = 2.0315 * gram @ gram - 4.7750 * gram
+        factor.diagonal().add_(3.4445)
+        factors = factor @ factors
+        gram = factor @ gram @ factor
+    x = factors @ x
     return x if matrix.shape[0] <= matrix.shape[1] else x.T
 
 

@@ -1,0 +1,27 @@
+import pytest
+import torch
+
+from course_lib.muon import orthogonalise
+
+
+def textbook(x):
+    """The iteration as it is printed, on the whole matrix each time."""
+    x = x / x.norm()
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return x
+
+
+@pytest.mark.parametrize("shape", [(16, 144), (64, 64), (144, 16)])
+def test_a_step_is_the_newton_schulz_iteration_in_any_orientation(shape):
+    m = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    wanted = textbook(m.double()) if shape[0] <= shape[1] else textbook(m.double().T).T
+    assert torch.allclose(orthogonalise(m).double(), wanted, atol=1e-4)
+
+
+def test_all_directions_become_about_equally_long():
+    m = torch.randn(16, 144, generator=torch.Generator().manual_seed(0)) * torch.logspace(-1, 1, 16)[:, None]
+    before, after = torch.linalg.svdvals(m), torch.linalg.svdvals(orthogonalise(m))
+    assert before.max() / before.min() > 50
+    assert 0.6 < after.min() and after.max() < 1.3
