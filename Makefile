@@ -49,12 +49,15 @@ bench: pictures  ## measure quality, time and memory
 pictures: $(READY)  ## draw the training pictures, if they are not there yet
 	$(PYTHON) -m course_lib pictures
 
-weights: pictures  ## train again the judge and the denoiser that the course ships (about 40 minutes; resumes)
+weights: pictures  ## train again the networks that the course ships (about 45 minutes; resumes)
 	$(PYTHON) -m course_lib judge --out data/judge.safetensors
 	$(PYTHON) -m course_lib train --patch 2 --channels 48 96 128 --steps 5000 --out runs/shipped \
 	    $(if $(wildcard runs/shipped/run.safetensors),--resume)
 	cp runs/shipped/log.csv runs/shipped/denoiser-log.csv
 	mv runs/shipped/denoiser-log.csv runs/shipped/denoiser.safetensors data/
+	$(PYTHON) -m course_lib train --shuffle-captions --minutes 4 --learning-rate 3e-3 --out runs/shuffled \
+	    $(if $(wildcard runs/shuffled/run.safetensors),--resume)
+	mv runs/shuffled/denoiser.safetensors data/shuffled.safetensors
 	$(MAKE) figures checksums
 
 figures: $(READY)  ## make the pictures of the README again, from the shipped weights

@@ -1,4 +1,4 @@
-"""The command line: `python -m course_lib draw | generate | train | evaluate | pictures | judge`."""
+"""The command line: `python -m course_lib draw | generate | train | evaluate | pictures | judge | broken`."""
 
 import argparse
 import csv
@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from course_lib import show, weights
-from course_lib.captions import encode
+from course_lib import broken, show, weights
+from course_lib.captions import VOCABULARY, encode
 from course_lib.data import training_pictures, understand
 from course_lib.files import whole_file
+from course_lib.folder import open_folder
 from course_lib.fruit import draw, random_fruit
 from course_lib.judge import Judge, evaluate, score_drawings, train_judge
 from course_lib.model import Denoiser
@@ -69,9 +70,10 @@ def draw_command(args: argparse.Namespace) -> None:
 
 def generate_command(args: argparse.Namespace) -> None:
     """Turn noise into pictures of what the words ask for."""
-    understand_all(args.prompts)
     model = weights.load_denoiser(args.weights)
-    tokens = encode([prompt for prompt in args.prompts for _ in range(args.count)])
+    if model.vocabulary == VOCABULARY:
+        understand_all(args.prompts)
+    tokens = encode([prompt for prompt in args.prompts for _ in range(args.count)], model.vocabulary)
     generator = torch.Generator().manual_seed(args.seed)
     moments = sample(model, tokens, generator=generator, steps=args.steps, guidance_scale=args.guidance)
     frames = []
@@ -86,15 +88,29 @@ def generate_command(args: argparse.Namespace) -> None:
 
 
 def train_command(args: argparse.Namespace) -> None:
-    """Train a denoiser; the run, its log and its weights go into a folder."""
+    """Train a denoiser on the fruit, or on a folder of your own; run, log and weights go into another folder."""
     run_file, log_file = args.out / "run.safetensors", args.out / "log.csv"
     if run_file.exists() and not args.resume:
         raise ValueError(f"{run_file} exists already. Add --resume to go on with it, or choose another --out.")
     if args.resume and not run_file.exists():
         raise ValueError(f"There is no {run_file} to resume. Leave --resume out to start.")
-    pictures = training_pictures(bar=bar)
+    settings = {"patch": args.patch, "channels": args.channels}
+    if args.folder:
+        pictures = open_folder(args.folder, bar=bar)
+        for note in pictures.notes:
+            print(note, file=sys.stderr)
+        vocabulary = pictures.vocabulary
+        settings["vocabulary_size"] = len(vocabulary)
+    else:
+        pictures, vocabulary = training_pictures(bar=bar), VOCABULARY
+    trained = args.out / "denoiser.safetensors"
+    if args.resume and trained.exists() and weights.load_denoiser(trained).vocabulary != vocabulary:
+        raise ValueError(f"{args.out} holds a run on other captions. Give the --folder it was started with.")
+    tokens = pictures.tokens
+    if args.shuffle_captions:  # the control: every picture gets the captions of another one
+        tokens = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(args.seed))]
     torch.manual_seed(args.seed)  # the network's first weights
-    run = Run(Denoiser(patch=args.patch, channels=args.channels), learning_rate=args.learning_rate, seed=args.seed)
+    run = Run(Denoiser(**settings), learning_rate=args.learning_rate, seed=args.seed)
     log = []
     if args.resume:
         run.load(run_file)
@@ -111,13 +127,13 @@ def train_command(args: argparse.Namespace) -> None:
             "seconds": round(run.seconds),
             "command": args.command_line,
         }
-        weights.save(run.ema, args.out / "denoiser.safetensors", **about)
+        weights.save(run.ema, trained, vocabulary=vocabulary, **about)
 
     length = {"steps": args.steps} if args.steps else {"seconds": 60 * args.minutes}
     recent, saved = [], time.monotonic()
     try:
         with bar(total=100, initial=0, bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}") as progress:
-            for report in train(run, pictures.x0, pictures.tokens, **length):
+            for report in train(run, pictures.x0, tokens, flip=not args.no_flip, **length):
                 recent.append(report.loss)
                 progress.update(100 * report.done - progress.n)
                 if report.step % 100 == 0:
@@ -143,6 +159,8 @@ def train_command(args: argparse.Namespace) -> None:
 def evaluate_command(args: argparse.Namespace) -> None:
     """Generate every pair of kind and colour and have the judge count what is right."""
     model, judge = weights.load_denoiser(args.weights), weights.load_judge()
+    if weights.vocabulary_of(model) != VOCABULARY:
+        raise ValueError(f"{args.weights} was trained on captions of its own, but the judge knows only the fruit.")
     scores = evaluate(
         model,
         judge,
@@ -176,6 +194,13 @@ def judge_command(args: argparse.Namespace) -> None:
     score = score_drawings(judge, bar=bar)
     weights.save(judge, args.out, seed=args.seed, steps=args.steps, command=args.command_line, fresh=score.as_dict())
     print(f"{args.out}: {score.right} of {score.of} fresh drawings right in kind and colour")
+
+
+def broken_command(args: argparse.Namespace) -> None:
+    """Train the broken runs of lesson 07: each one a network trained or sampled with one fault."""
+    pictures = training_pictures(bar=bar)
+    broken.make(args.out, pictures.x0, pictures.tokens, steps=args.steps, seed=args.seed, bar=bar)
+    print(f"{args.out}: a healthy run and {len(broken.FAULTS)} broken ones, {args.steps} steps each")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -222,12 +247,19 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--patch", type=int, choices=(2, 4), default=4, help="4 is fast, 2 is crisp")
     sub.add_argument("--channels", type=between(8, 1024), nargs="+", default=[64, 128], help="on each scale")
     sub.add_argument("--learning-rate", type=between(1e-6, 1.0), default=2e-3, help="the highest of the run")
+    sub.add_argument("--shuffle-captions", action="store_true", help="the control: captions dealt out at random")
+    sub.add_argument("--folder", type=Path, help="train on these pictures, with their captions.csv")
+    sub.add_argument(
+        "--no-flip", action="store_true", help="never mirrored: for letters, or captions with left or right"
+    )
     sub.add_argument("--resume", action="store_true", help="go on with the run in --out")
     sub = command("evaluate", evaluate_command, per_pair=32, steps=50, **sampling)
     sub.add_argument("--json", action="store_true", help="print one JSON object")
     command("pictures", pictures_command)
     sub = command("judge", judge_command, seed=0, out=Path("runs/judge.safetensors"))
     sub.add_argument("--steps", type=between(1, 100_000), default=3000, help="how long to train")
+    sub = command("broken", broken_command, seed=0, out=Path("runs/broken.safetensors"))
+    sub.add_argument("--steps", type=between(1, 100_000), default=broken.STEPS, help="how long to train each")
     return main
 
 

@@ -158,6 +158,23 @@ def curves(
     return figure
 
 
+def training(losses: Sequence[float], pictures: Tensor, title: str = "") -> Figure:
+    """The loss of each step so far, thin, and its average over the last 25, thick; below it a row of pictures."""
+    figure, (above, below) = plt.subplots(2, 1, figsize=(12, 5.6), height_ratios=[1.6, 1], layout="tight")
+    steps = np.arange(1, len(losses) + 1)
+    total = np.cumsum([0.0, *losses])
+    start = np.maximum(steps - 25, 0)
+    above.plot(steps, losses, color=BLUE, alpha=0.25)
+    above.plot(steps, (total[steps] - total[start]) / (steps - start), color=BLUE, linewidth=3)
+    above.set_yscale("log")
+    above.set_title(title, fontsize=FONT)
+    _label(above, "step", "loss")
+    below.imshow(to_image(grid(pictures, columns=len(pictures))), interpolation="nearest")
+    below.axis("off")
+    plt.close(figure)
+    return figure
+
+
 def bars(scores: Mapping[str, Score]) -> Figure:
     """How much of what was asked for is right, a bar for each name, with its 95 % interval."""
     figure, ax = plt.subplots(figsize=(9, 0.55 * len(scores) + 1.2), layout="tight")
@@ -172,6 +189,52 @@ def bars(scores: Mapping[str, Score]) -> Figure:
     ax.tick_params(labelsize=FONT)
     plt.close(figure)
     return figure
+
+
+def heat(values: Tensor, rows: Sequence[str], columns: Sequence[str] = (), digits: int | None = None) -> Figure:
+    """A table of numbers as colours: zero is white, more than zero blue, less than zero red.
+
+    Args:
+        values: (R, C) numbers.
+        rows: a name for each row.
+        columns: a name for each column; left out, the columns have none.
+        digits: write each number into its field, with so many digits after the point.
+    """
+    high, wide = values.shape
+    field = 0.8 if columns else min(0.35, 10 / wide)  # inches
+    figure, ax = plt.subplots(figsize=(field * wide + 3, (0.6 if columns else 0.32) * high + 2.2 * bool(columns)))
+    most = values.abs().max().item() or 1.0
+    ax.imshow(values.numpy(), cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
+    ax.set_yticks(range(high), rows, fontsize=FONT)
+    ax.set_xticks(range(len(columns)), columns, fontsize=FONT, rotation=40, ha="left", rotation_mode="anchor")
+    ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+    for (r, c), value in np.ndenumerate(values.numpy()) if digits is not None else ():
+        shade = "white" if abs(value) > 0.6 * most else "black"
+        ax.text(c, r, f"{value:.{digits}f}", ha="center", va="center", fontsize=FONT - 2, color=shade)
+    figure.tight_layout()
+    plt.close(figure)
+    return figure
+
+
+def beside(picture: Tensor, series: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str) -> Figure:
+    """One (3, H, W) picture, such as a `grid`, and beside it up to four loss curves, {name: (steps, losses)}."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6), width_ratios=[1.6, 1], layout="tight")
+    left.imshow(to_image(picture), interpolation="nearest")
+    left.set_title(title, fontsize=FONT)
+    left.set_axis_off()
+    for (name, (x, y)), (colour, dashes, _) in zip(series.items(), STYLES, strict=False):
+        right.plot(x, y, dashes, color=colour, linewidth=3, label=name)
+    right.set_yscale("log")
+    _label(right, "step", "loss")
+    right.legend(fontsize=FONT)
+    plt.close(figure)
+    return figure
+
+
+def folded(answers: Mapping[str, str]) -> Markdown:
+    """Lines that unfold when clicked, {what is to be seen: what unfolds}."""
+    line = "<details><summary>{}</summary>\n\n{}\n\n</details>\n"
+    return Markdown("\n".join(line.format(name, text) for name, text in answers.items()))
 
 
 def progress(reports: Iterable[Report], description: str = "training") -> Iterator[Report]:

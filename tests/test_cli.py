@@ -14,12 +14,14 @@ from course_lib import weights
 from course_lib.captions import encode
 from course_lib.data import Pictures, phrasings
 from course_lib.files import read_tensors
+from course_lib.folder import open_folder
 from course_lib.fruit import Fruit
+from course_lib.houses import write_folder
 from course_lib.judge import Judge
 from course_lib.model import Denoiser
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["draw", "generate", "train", "evaluate", "pictures", "judge"]
+COMMANDS = ["draw", "generate", "train", "evaluate", "pictures", "judge", "broken"]
 TinyDenoiser = partial(Denoiser, channels=(8, 16), width=32)
 
 
@@ -56,7 +58,7 @@ def small_training(monkeypatch):
     x0 = torch.rand(16, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     tokens = torch.stack([encode(phrasings(f.kind, f.colour)) for f in fruits])
     monkeypatch.setattr(cli, "training_pictures", lambda bar: Pictures(x0, tokens, fruits))
-    monkeypatch.setattr(cli, "Denoiser", lambda patch, channels: TinyDenoiser(patch=patch))
+    monkeypatch.setattr(cli, "Denoiser", lambda channels, **settings: TinyDenoiser(**settings))
     monkeypatch.setattr(cli, "train", partial(cli.train, batch_size=4))
 
 
@@ -246,6 +248,100 @@ def test_there_must_be_a_fitting_run_to_resume(tmp_path, capsys, small_training)
     line = refused(capsys, "train", "--steps", 2, "--patch", 2, "--out", tmp_path, "--resume")
     assert "holds no training run of this network" in line
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_shuffled_captions_are_the_same_captions_on_other_pictures(tmp_path, monkeypatch, small_training):
+    seen = {}
+
+    def spy(run, x0, tokens, *, name, **length):
+        seen[name] = tokens
+        yield from train(run, x0, tokens, **length)
+
+    train = cli.train
+    for name, options in {"true": [], "shuffled": ["--shuffle-captions"], "again": ["--shuffle-captions"]}.items():
+        monkeypatch.setattr(cli, "train", partial(spy, name=name))
+        assert run("train", "--steps", 1, "--out", tmp_path / name, *options) == 0
+    true = cli.training_pictures(bar=None).tokens
+    assert torch.equal(seen["true"], true) and not torch.equal(seen["shuffled"], true)
+    assert torch.equal(seen["shuffled"], seen["again"])
+    assert sorted(seen["shuffled"].tolist()) == sorted(true.tolist())
+    about = read_tensors(tmp_path / "shuffled" / "denoiser.safetensors")[1]["about"]
+    assert "--shuffle-captions" in about["command"]
+
+
+# broken
+
+
+def test_broken_trains_a_healthy_run_and_seven_others(tmp_path, capsys, monkeypatch, small_training):
+    for name, fault in cli.broken.FAULTS.items():
+        network = cli.broken.RandomLayer if name == "random layer in forward" else lambda denoiser: denoiser
+        fault = fault._replace(network=lambda network=network: network(TinyDenoiser()))
+        monkeypatch.setitem(cli.broken.FAULTS, name, fault)
+    monkeypatch.setattr(cli.broken, "HEALTHY", cli.broken.HEALTHY._replace(network=TinyDenoiser))
+    monkeypatch.setattr(cli.broken, "train", partial(cli.broken.train, batch_size=4))
+    assert run("broken", "--steps", 2, "--out", tmp_path / "broken.safetensors") == 0
+    assert capsys.readouterr().out.endswith("a healthy run and 7 broken ones, 2 steps each\n")
+    runs = cli.broken.load(tmp_path / "broken.safetensors")
+    assert list(runs) == ["healthy", *cli.broken.FAULTS]
+    for losses, pictures in runs.values():
+        assert losses.shape == (2,) and pictures.shape == (16, 3, 32, 32)
+    assert torch.equal(runs["healthy"].losses, runs["guidance too high"].losses)
+    again = tmp_path / "again.safetensors"
+    assert run("broken", "--steps", 2, "--out", again) == 0
+    assert again.read_bytes() == (tmp_path / "broken.safetensors").read_bytes()
+
+
+# a folder of one's own
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_folder(tmp_path / "houses", per_caption=1)
+    return tmp_path / "houses"
+
+
+def test_a_folder_is_trained_on_and_generated_from_in_its_own_words(tmp_path, capsys, small_training, folder):
+    out, picture = tmp_path / "run", tmp_path / "o.png"
+    assert run("train", "--folder", folder, "--steps", 1, "--no-flip", "--out", out) == 0
+    said = capsys.readouterr()
+    assert "Only 24 pictures" in said.err and "1 steps" in said.out
+    model = weights.load_denoiser(out / "denoiser.safetensors")
+    assert model.vocabulary == open_folder(folder).vocabulary
+    options = ["--weights", out / "denoiser.safetensors"]
+    assert run("generate", "a red boat at night", *options, "--steps", 1, "--out", picture) == 0
+    assert Image.open(picture).size == (256, 256)
+    capsys.readouterr()
+    line = refused(capsys, "generate", "a green boat", *options, "--out", tmp_path / "no.png")
+    assert 'never learned the word "green"' in line and "balloon" in line and "banana" not in line
+    assert "the judge knows only the fruit" in refused(capsys, "evaluate", *options)
+
+
+def test_no_flip_reaches_the_training(tmp_path, monkeypatch, small_training, folder):
+    asked, train = [], cli.train
+    monkeypatch.setattr(cli, "train", lambda *a, flip, **options: asked.append(flip) or train(*a, flip=flip, **options))
+    for name, options in (("a", []), ("b", ["--no-flip"])):
+        assert run("train", "--folder", folder, "--steps", 1, "--out", tmp_path / name, *options) == 0
+    assert asked == [True, False]
+
+
+def test_a_run_is_resumed_with_its_own_folder_only(tmp_path, capsys, small_training, folder):
+    options = ["train", "--steps", 2, "--out", tmp_path / "run"]
+    assert run(*options, "--folder", folder) == 0
+    assert run(*options, "--folder", folder, "--resume") == 0
+    capsys.readouterr()
+    assert "on other captions" in refused(capsys, *options, "--resume")
+    captions = folder / "captions.csv"
+    captions.write_text(captions.read_text().replace("boat", "ship"))
+    assert run(*options, "--folder", folder, "--resume") == 2
+    assert "on other captions" in capsys.readouterr().err
+
+
+def test_a_bad_folder_trains_nothing(tmp_path, capsys, small_training, folder):
+    (folder / "captions.csv").write_text("file,caption\nno.png,a red house\n")
+    assert run("train", "--folder", folder, "--steps", 1, "--out", tmp_path / "run") == 2
+    said = capsys.readouterr()
+    assert "25 things to mend" in said.err and "Traceback" not in said.err and not (tmp_path / "run").exists()
+    assert "There is no folder" in refused(capsys, "train", "--folder", tmp_path / "none", "--steps", 1)
 
 
 # evaluate, pictures

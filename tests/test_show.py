@@ -84,8 +84,47 @@ def test_bars_show_share_and_interval():
     assert list(ax.lines[1].get_xdata()) == [100 * bound for bound in Score(1, 4).interval]
 
 
+def test_a_heat_map_names_its_fields_and_writes_their_numbers():
+    values = torch.tensor([[256.0, 0.0, -1.0], [2.0, 3.0, 4.0]])
+    ax = show.heat(values, ["apple", "banana"], ["red", "green", "blue"], digits=0).axes[0]
+    assert [text.get_text() for text in ax.texts] == ["256", "0", "-1", "2", "3", "4"]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["apple", "banana"]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["red", "green", "blue"]
+    (image,) = ax.get_images()
+    assert image.norm.vmin == -image.norm.vmax == -256 and (np.asarray(image.get_array()) == values.numpy()).all()
+    assert image.to_rgba(0.0) == pytest.approx((0.97, 0.97, 0.97, 1), abs=0.01)  # zero is white
+    assert not show.heat(torch.zeros(2, 40), ["a", "b"]).axes[0].texts
+
+
 def test_the_progress_bar_passes_every_report_on(capsys):
     reports = [Report(step, 1 / step, 100.0, step / 20) for step in range(1, 21)]
     assert list(show.progress(iter(reports))) == reports
     shown = capsys.readouterr().err
     assert "100 %" in shown and "loss 0.050, 100 pictures/s" in shown
+
+
+def test_training_shows_every_loss_their_average_and_every_picture():
+    losses = [2.0] * 30 + [1.0] * 25
+    figure = show.training(losses, torch.rand(5, 3, 8, 8), "halfway")
+    above, below = figure.axes
+    thin, thick = above.get_lines()
+    assert list(thin.get_ydata()) == losses and above.get_title() == "halfway"
+    average = thick.get_ydata()
+    assert average[0] == 2 and average[-1] == pytest.approx(1) and 1 < average[40] < 2
+    assert below.get_images()[0].get_array().shape == (8, 5 * 8 + 4 * 2, 3)
+    show.training([], torch.rand(1, 3, 8, 8))  # before the first step
+
+
+def test_a_picture_stands_beside_its_loss_curves():
+    picture = torch.rand(3, 8, 12) * 2 - 1
+    figure = show.beside(picture, {"run A": ([1, 2], [1.0, 0.1]), "healthy": ([1, 2], [1.0, 0.2])}, "run A")
+    left, right = figure.axes
+    assert np.array_equal(left.images[0].get_array(), show.to_image(picture)) and left.get_title() == "run A"
+    assert right.get_yscale() == "log" and [line.get_label() for line in right.lines] == ["run A", "healthy"]
+    assert len({line.get_linestyle() for line in right.lines}) == 2
+
+
+def test_folded_lines_hide_what_they_say():
+    text = show.folded({"run A": "too warm", "run B": "too cold"}).data
+    assert text.count("<details><summary>run ") == 2 and text.count("</details>") == 2
+    assert "<summary>run B</summary>\n\ntoo cold\n\n</details>" in text
