@@ -27,6 +27,8 @@ LAB_PAGE := notebooks/01_adding_noise.ipynb
 # The notebooks draw in place: an MPLBACKEND from outside would take their figures away.
 unexport MPLBACKEND
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# see course_lib/__init__.py
+export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: help env pictures lab test bench weights figures checksums constraints clean
 
@@ -58,6 +60,7 @@ weights: pictures  ## train again the networks that the course ships (about 45 m
 	$(PYTHON) -m course_lib train --shuffle-captions --minutes 4 --learning-rate 3e-3 --out runs/shuffled \
 	    $(if $(wildcard runs/shuffled/run.safetensors),--resume)
 	mv runs/shuffled/denoiser.safetensors data/shuffled.safetensors
+	$(PYTHON) -m course_lib broken --out data/broken.safetensors
 	$(MAKE) figures checksums
 
 figures: $(READY)  ## make the pictures of the README again, from the shipped weights

@@ -5,4 +5,10 @@ pictures, `data` collects them, `judge` scores what was generated, `weights` kee
 makes figures, `checks` looks at exercises, and `python -m course_lib` is the command line.
 """
 
+import os
+
+# Threads that wait for each other must sleep, not spin: on a busy machine spinning makes training many times slower.
+# Read when torch is first imported, so `make` and environment.yml set it too.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 __version__ = "0.1.0"
