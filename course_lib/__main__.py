@@ -249,9 +249,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--learning-rate", type=between(1e-6, 1.0), default=2e-3, help="the highest of the run")
     sub.add_argument("--shuffle-captions", action="store_true", help="the control: captions dealt out at random")
     sub.add_argument("--folder", type=Path, help="train on these pictures, with their captions.csv")
-    sub.add_argument(
-        "--no-flip", action="store_true", help="never mirrored: for letters, or captions with left or right"
-    )
+    sub.add_argument("--no-flip", action="store_true", help="never mirror: for letters, or left and right in captions")
     sub.add_argument("--resume", action="store_true", help="go on with the run in --out")
     sub = command("evaluate", evaluate_command, per_pair=32, steps=50, **sampling)
     sub.add_argument("--json", action="store_true", help="print one JSON object")

@@ -15,8 +15,8 @@ import torch
 from IPython.display import Markdown
 from torch import Tensor
 
-from course_lib import broken, measure, noise, sample, solvers, train
-from course_lib.captions import MAX_WORDS, VOCABULARY, encode
+from course_lib import broken, convert, data, folder, measure, noise, sample, solvers, train
+from course_lib.captions import MAX_WORDS, VOCABULARY, encode, split_words
 from course_lib.files import DATA, whole_file
 from course_lib.judge import score
 
@@ -80,7 +80,7 @@ def _same(result, wanted) -> bool:
     if isinstance(wanted, Tensor | float | int) and isinstance(result, Tensor | float | int):
         a, b = torch.as_tensor(result).double(), torch.as_tensor(wanted).double()
         return a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True)
-    return result == wanted
+    return (tuple(result) if isinstance(wanted, tuple) and isinstance(result, list) else result) == wanted
 
 
 def _describe(result, wanted) -> str:
@@ -129,6 +129,58 @@ def _compare(attempt: Callable, answer: Callable, cases: Sequence[Case], mistake
 
 
 # Lesson 00
+
+
+def practice(attempt: Callable) -> None:
+    """Lesson 00: twice a number. It shows what checks say, and counts nowhere."""
+    mistakes = [(lambda x: x * x, "that is the number times itself. Twice means: times two.")]
+    print(_compare(attempt, lambda x: 2 * x, [("x = 2", (2,)), ("x = 5", (5,))], mistakes))
+
+
+@exercise("00")
+def caption(attempt: str) -> str:
+    """Lesson 00: a caption that asks for a small yellow lemon on a black background."""
+    wanted = {"kind": "lemon", "colour": "yellow", "size_word": "small", "background": "black"}
+    called = {"kind": "kind of fruit", "colour": "colour", "size_word": "size", "background": "background"}
+    if attempt is ...:
+        return UNTOUCHED
+    if not isinstance(attempt, str):
+        return f"Not yet: a caption is text, between quotes, not {attempt!r:.60}."
+    try:
+        asked = data.understand(attempt)
+    except ValueError as error:
+        return f"Not yet: {error}"
+    for name, word in wanted.items():
+        if asked[name] is None:
+            return f"Not yet: your caption leaves the {called[name]} open, so the network would choose one."
+        if asked[name] != word:
+            return f"Not yet: the {called[name]} that your caption asks for is {asked[name]}, not {word}."
+    return RIGHT
+
+
+@exercise("00")
+def from_bytes(attempt: Callable) -> str:
+    """Lesson 00: bytes from 0 to 255 to numbers from -1 to 1."""
+    g = torch.Generator().manual_seed(0)
+    cases = [
+        ("the byte 0, none of the colour", (torch.tensor([0], dtype=torch.uint8),)),
+        ("the byte 255, all of the colour", (torch.tensor([255], dtype=torch.uint8),)),
+        ("the bytes 51, 102, 153 and 204", (torch.tensor([51, 102, 153, 204], dtype=torch.uint8),)),
+        ("a small picture", (torch.randint(256, (1, 3, 4, 4), generator=g, dtype=torch.uint8),)),
+    ]
+    mistakes = [
+        (lambda x: x / 255, "that goes from 0 to 1. Stretch it to twice the length, then move it down by 1."),
+        (lambda x: x / 127.5, "that goes from 0 to 2: the right length, in the wrong place. Move it down by 1."),
+        (lambda x: x / 255 - 1, "that goes from -1 to 0, half the length. Divide by half of 255."),
+        (lambda x: x / 128 - 1, "255 must become 1 exactly, and 255 / 128 - 1 falls short. Divide by half of 255."),
+        (lambda x: x - 127.5, "0 is in the middle now, but the numbers still go from -127.5 to 127.5."),
+        (lambda x: 1 - x / 127.5, "your picture is a negative: black became white. 0 must give -1."),
+        (
+            lambda x: 2 * x / 255 - 1,
+            "a byte cannot hold more than 255, so 2 * x starts again at 0 where it is larger. Divide first.",
+        ),
+    ]
+    return _compare(attempt, data.from_bytes, cases, mistakes)
 
 
 # Lesson 01
@@ -199,10 +251,249 @@ def signal_to_noise(attempt: Callable) -> str:
 # Lesson 02
 
 
+@exercise("02")
+def pair(attempt: Callable) -> str:
+    """Lesson 02: two neighbours on one road, the noisier picture and the slightly less noisy one."""
+    g = torch.Generator().manual_seed(2)
+    x0 = torch.rand(2, 3, 4, 4, generator=g) * 2 - 1
+    eps = torch.randn(x0.shape, generator=g)
+    cases = [(f"t = {t} and s = {s}", (x0, eps, t, s)) for t, s in ((0.5, 0.4), (1.0, 0.9), (0.75, 0.5), (0.1, 0.0))]
+
+    def stacked(*arguments):
+        result = attempt(*arguments)
+        if _untouched(attempt, result):
+            return ...
+        if isinstance(result, tuple | list) and len(result) == 2 and all(isinstance(x, Tensor) for x in result):
+            return torch.stack(tuple(result)) if result[0].shape == result[1].shape else result
+        return result
+
+    def both(make: Callable) -> Callable:  # from a pair of pictures to a tensor of shape (2, B, 3, H, W)
+        return lambda *arguments: torch.stack(make(*arguments))
+
+    if callable(attempt):
+        with contextlib.suppress(Exception):  # `_compare` explains an error
+            first, second = stacked(*cases[0][1]), stacked(*cases[0][1])
+            if first is not None and first is not ... and not isinstance(first, Tensor):
+                return "Not yet: two tensors are wanted, `return input, target`, both of the shape of x0."
+            if isinstance(first, Tensor) and isinstance(second, Tensor) and not torch.equal(first, second):
+                return "Not yet: each call gives other noise. Neighbours lie on one road: use the eps you are given."
+    mix = noise.add_noise
+    mistakes = [
+        (
+            both(lambda x0, eps, t, s: (mix(x0, s, eps), mix(x0, t, eps))),
+            "the two are swapped. First the input, at the higher level t; then the target, at s.",
+        ),
+        (
+            both(lambda x0, eps, t, s: (mix(x0, t, eps), x0)),
+            "your target is the clean picture. That is the giant step; ask only for slightly less noise, level s.",
+        ),
+        (
+            both(lambda x0, eps, t, s: (mix(x0, t, eps), mix(x0, t, eps))),
+            "both have level t, so there is nothing to learn. The second one has level s.",
+        ),
+        (
+            both(lambda x0, eps, t, s: (mix(x0, t, eps), (1 - s) * mix(x0, t, eps) + s * eps)),
+            "your target adds noise to the noisy picture. Make it from the clean one, x0, like its neighbour.",
+        ),
+        (
+            both(lambda x0, eps, t, s: (mix(x0, t, eps), mix(x0, t - s, eps))),
+            "your target has level t - s. It should have level s.",
+        ),
+    ]
+    answer = both(lambda x0, eps, t, s: (mix(x0, t, eps), mix(x0, s, eps)))
+    return _compare(stacked if callable(attempt) else attempt, answer, cases, mistakes)
+
+
+@exercise("02")
+def step_factor(attempt: Callable) -> str:
+    """Lesson 02: how many times smaller the loss on x_s is than the loss on x0."""
+    levels = ((1.0, 0.9), (0.5, 0.4), (1.0, 0.5), (0.8, 0.2), (0.3, 0.0))
+    cases = [(f"t = {t} and s = {s}", (torch.tensor(t), torch.tensor(s))) for t, s in levels]
+    mistakes = [
+        (lambda t, s: 1 - s / t, "that is the factor of the error. The loss is the error squared."),
+        (lambda t, s: (s / t) ** 2, "s / t is what stays of the noise. What counts is the share of the way you go."),
+        (lambda t, s: s / t, "s / t is what stays of the noise. What counts is the rest of it, squared."),
+        (lambda t, s: 1 - (s / t) ** 2, "first subtract, then square: the error itself shrinks by 1 - s / t."),
+        (lambda t, s: (t - s) ** 2, "a step from t to s goes (t - s) / t of the way to the guess, not t - s."),
+        (lambda t, s: 1 / (1 - s / t) ** 2, "upside down: a small step must make the loss smaller."),
+    ]
+    return _compare(attempt, lambda t, s: (1 - s / t) ** 2, cases, mistakes)
+
+
 # Lesson 03
 
 
+@exercise("03")
+def weighted_loss(attempt: Callable) -> str:
+    """Lesson 03: the loss of the course, from the guess, the clean picture and the level."""
+    g = torch.Generator().manual_seed(3)
+    x0, x0_hat = torch.rand(2, 3, 3, 4, 4, generator=g) * 2 - 1
+    cases = [
+        (f"the levels {levels}", (x0_hat, x0, torch.tensor(levels)))
+        for levels in ([0.1, 0.5, 0.9], [1.0, 1.0, 1.0], [0.05, 0.2, 0.3])
+    ]
+
+    def weight(t: Tensor) -> Tensor:
+        return 1 / t.clamp(min=0.3)[:, None, None, None] ** 2
+
+    def answer(x0_hat: Tensor, x0: Tensor, t: Tensor) -> Tensor:
+        return train.denoising_loss(lambda *_: x0_hat, x0, t, torch.zeros_like(x0), None)
+
+    mistakes = [
+        (lambda x0_hat, x0, t: ((x0_hat - x0) ** 2).mean(), "where is the weight? Divide by max(t, 0.3) squared."),
+        (
+            lambda x0_hat, x0, t: ((x0_hat - x0) ** 2 * weight(t).sqrt()).mean(),
+            "the weight is not squared: it is 1 / max(t, 0.3)^2.",
+        ),
+        (
+            lambda x0_hat, x0, t: ((x0_hat - x0) ** 2 / weight(t)).mean(),
+            "you multiply by max(t, 0.3)^2 where you should divide: little noise must count more, not less.",
+        ),
+        (
+            lambda x0_hat, x0, t: ((x0_hat - x0) ** 2 / t[:, None, None, None] ** 2).mean(),
+            "your weight has no floor: near t = 0 it would grow without end. Use max(t, 0.3).",
+        ),
+        (
+            lambda x0_hat, x0, t: ((x0_hat - x0) ** 2 * weight(t)).sum(),
+            "that is the sum over all numbers. Take the mean, so that it does not grow with the batch.",
+        ),
+        (
+            lambda x0_hat, x0, t: ((x0_hat - x0).abs() * weight(t)).mean(),
+            "the error is not squared, only made positive.",
+        ),
+    ]
+    return _compare(attempt, answer, cases, mistakes)
+
+
+@exercise("03")
+def ema_update(attempt: Callable) -> str:
+    """Lesson 03: move the average a small share of the way towards the network."""
+    g = torch.Generator().manual_seed(4)
+    ema, value = torch.randn(2, 4, 5, generator=g)
+    cases = [(f"new = {new}", (ema, value, new)) for new in (0.1, 0.01, 0.5, 1.0)]
+    mistakes = [
+        (
+            lambda ema, value, new: new * ema + (1 - new) * value,
+            "the weights are swapped: with new = 0.01 your average forgets nearly all of its past at every step.",
+        ),
+        (lambda ema, value, new: value, "that is the network itself, and no average."),
+        (lambda ema, value, new: ema, "your average never moves."),
+        (lambda ema, value, new: (ema + value) / 2, "half and half whatever `new` says. Move by the share `new`."),
+        (
+            lambda ema, value, new: ema + new * value,
+            "your average grows at every step: what comes in must be taken off the old, or ema drawn towards value.",
+        ),
+        (
+            lambda ema, value, new: ema - new * (value - ema),
+            "your average runs away from the network: the sign is wrong.",
+        ),
+    ]
+    return _compare(attempt, torch.lerp, cases, mistakes)
+
+
 # Lesson 04
+
+
+@exercise("04")
+def denoise_step(attempt: Callable) -> str:
+    """Lesson 04: the slightly less noisy picture x_s, from x_t and the guess."""
+    g = torch.Generator().manual_seed(4)
+    x_t, x0_hat = torch.randn(2, 2, 3, 4, 4, generator=g)
+    cases = [
+        ("the last step, from t = 0.5 to s = 0", (x_t, x0_hat, 0.5, 0.0)),
+        ("a step from t = 1 to s = 0.75", (x_t, x0_hat, 1.0, 0.75)),
+        ("a step from t = 0.8 to s = 0.2", (x_t, x0_hat, 0.8, 0.2)),
+    ]
+    mistakes = [
+        (lambda x_t, x0_hat, t, s: x0_hat, "that is the guess: one giant step, whatever s is. Keep s / t of the rest."),
+        (
+            lambda x_t, x0_hat, t, s: x0_hat + s * (x_t - x0_hat),
+            "you multiply by s. At level t only t of the noise is there, so what is left of it is s / t.",
+        ),
+        (
+            lambda x_t, x0_hat, t, s: x_t + (s / t) * (x0_hat - x_t),
+            "your step goes s / t of the way. That is the share to keep: at s = 0 it must land on the guess.",
+        ),
+        (
+            lambda x_t, x0_hat, t, s: x_t + (t - s) * (x0_hat - x_t),
+            "you go t - s of the way to the guess. The way left from t is t long, so it is (t - s) / t of it.",
+        ),
+        (
+            lambda x_t, x0_hat, t, s: x0_hat + (s / t) * x_t,
+            "you added s / t of the whole noisy picture. Only what is not the guess shrinks: x_t - x0_hat.",
+        ),
+        (
+            lambda x_t, x0_hat, t, s: x0_hat + (s / t) * (x0_hat - x_t),
+            "what is left of the noise has the wrong sign: x_t - x0_hat, not the other way round.",
+        ),
+        (
+            lambda x_t, x0_hat, t, s: (1 - s) * x0_hat + (s / t) * x_t,
+            "s / t of x_t holds some of the picture already, so 1 - s of the guess is too much: it is 1 - s / t.",
+        ),
+    ]
+    return _compare(attempt, sample.denoise_step, cases, mistakes)
+
+
+@exercise("04")
+def generate(attempt: Callable) -> str:
+    """Lesson 04: the whole loop, from pure noise to the pictures."""
+    fruits = torch.rand(3, 3, 4, 4, generator=torch.Generator().manual_seed(5)) * 2 - 1
+
+    def model(x_t: Tensor, t: float, tokens: Tensor | None = None) -> Tensor:  # a mean of the pictures that fit
+        distance = ((x_t.flatten(1)[:, None] - (1.2 - float(t)) * fruits.flatten(1)) ** 2).sum(-1)
+        return torch.einsum("bn,nchw->bchw", (-distance / 10).softmax(1), fruits)
+
+    def answer(model: Callable, x_1: Tensor, levels: Tensor) -> Tensor:
+        tokens, steps = torch.zeros(len(x_1), 1, dtype=torch.int64), len(levels) - 1
+        g, options = torch.Generator().manual_seed(6), dict(guidance_scale=1.0, shape=(3, 4, 4))
+        return sample.generate(lambda x_t, t, _: model(x_t, t[0]), tokens, generator=g, steps=steps, **options)
+
+    def loop(guess: Callable, end: int | None = None) -> Callable:
+        """A loop in which `guess(model, x_1, x_t, t, s)` gives the next picture."""
+
+        def run(model: Callable, x_1: Tensor, levels: Tensor) -> Tensor:
+            x_t = x_1
+            for t, s in list(zip(levels[:-1], levels[1:], strict=True))[:end]:
+                x_t = guess(model, x_1, x_t, t, s)
+            return x_t
+
+        return run
+
+    step = sample.denoise_step
+    x_1 = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(6))
+    cases = [(f"{n} step{'s' * (n > 1)}", (model, x_1, noise.noise_levels(n))) for n in (1, 2, 5)]
+    mistakes = [
+        (lambda model, x_1, levels: x_1, "that is the noise you started from: is the new x_t kept for the next step?"),
+        (
+            lambda model, x_1, levels: model(x_1, 1.0),
+            "that is one guess from pure noise. The next guess must look at the slightly less noisy picture.",
+        ),
+        (
+            loop(lambda model, x_1, x_t, t, s: step(x_t, model(x_1, t), t, s)),
+            "every guess looks at x_1 again. Give the model the picture of this moment, x_t.",
+        ),
+        (
+            loop(lambda model, x_1, x_t, t, s: model(x_t, t)),
+            "each step lands on the guess itself. Use `denoise_step`, which goes only from t to s.",
+        ),
+        (
+            loop(lambda model, x_1, x_t, t, s: step(x_t, model(x_t, s), t, s)),
+            "the model is told the level s, but the picture it looks at still has level t.",
+        ),
+        (
+            loop(lambda model, x_1, x_t, t, s: step(x_t, model(x_t, 1.0), t, s)),
+            "the model is told t = 1 every time. Tell it the level of this moment.",
+        ),
+        (
+            loop(lambda model, x_1, x_t, t, s: step(x_t, model(x_t, t), t, s), end=-1),
+            "your loop stops one step early: the last level, 0, must be reached.",
+        ),
+        (
+            loop(lambda model, x_1, x_t, t, s: step(x_t, model(x_t, t), t, s), end=1),
+            "your loop takes one step only. Is the `return` inside the loop?",
+        ),
+    ]
+    return _compare(attempt, answer, cases, mistakes)
 
 
 # Lesson 05
@@ -502,4 +793,118 @@ def diagnosis(attempt: Sequence) -> str:
 # Lesson 08
 
 
+@exercise("08")
+def crop_and_scale(attempt: Callable) -> str:
+    """Lesson 08: the middle square of a photograph in bytes, scaled to [-1, 1]."""
+    g = torch.Generator().manual_seed(8)
+    wide, tall, square = (
+        torch.randint(0, 256, (3, *size), generator=g, dtype=torch.uint8) for size in ((6, 10), (11, 5), (7, 7))
+    )
+    cases = [("a square picture", (square,)), ("a wide picture", (wide,)), ("a tall picture", (tall,))]
+
+    def middle(pixels: Tensor) -> Tensor:
+        return (folder.crop_and_scale(pixels) + 1) * 127.5
+
+    def corner(pixels: Tensor) -> Tensor:
+        side = min(pixels.shape[1:])
+        return pixels[:, :side, :side].float() / 127.5 - 1
+
+    mistakes = [
+        (corner, "your square is cut from the top left corner. Leave the same margin on both sides."),
+        (lambda pixels: corner(pixels.flip(1, 2)).flip(1, 2), "your square is cut from the bottom right corner."),
+        (lambda pixels: middle(pixels) / 255, "your picture lies in [0, 1]. Black must become -1: double it, minus 1."),
+        (lambda pixels: middle(pixels) / 127.5, "your picture lies in [0, 2]: take 1 away at the end."),
+        (lambda pixels: middle(pixels), "the middle is right, but the values are still bytes, from 0 to 255."),
+        (lambda pixels: middle(pixels) / 255 - 1, "your picture lies in [-1, 0]: divide by half of 255."),
+    ]
+    return _compare(attempt, folder.crop_and_scale, cases, mistakes)
+
+
+@exercise("08")
+def build_vocabulary(attempt: Callable) -> str:
+    """Lesson 08: all words of some captions, each once, sorted, with the empty word in front."""
+    cases = [
+        ("a single caption", (["a red boat"],)),
+        ("two captions that share words", (["a yellow boat at night", "a blue house at night"],)),
+        ("captions with capitals and a comma", (["A red house, by day", "a Red boat"],)),
+    ]
+
+    def words(captions: Sequence[str]) -> list[str]:
+        return [word for caption in captions for word in split_words(caption)]
+
+    mistakes = [
+        (lambda captions: tuple(sorted(set(words(captions)))), 'token 0 is taken: put the empty word "" in front.'),
+        (lambda captions: ("", *sorted(words(captions))), "a word that occurs twice has two tokens. Use a set."),
+        (lambda captions: ("", *dict.fromkeys(words(captions))), "your words are in the order they came. Sort them."),
+        (
+            lambda captions: ("", *sorted({word for caption in captions for word in caption.split()})),
+            '"Red" and "red", "house," and "house" are the same word: cut captions up with `split_words`.',
+        ),
+        (lambda captions: (*sorted(set(words(captions))), ""), 'the empty word "" belongs in front, at place 0.'),
+        (lambda captions: ("", *sorted(set(captions))), "those are whole captions: cut each into words first."),
+        (lambda captions: ("", *sorted(set("".join(captions)))), "those are letters: cut captions into words."),
+    ]
+    return _compare(attempt, folder.build_vocabulary, cases, mistakes)
+
+
 # Lesson 09
+
+
+def _guesses() -> list[Case]:
+    """Noisy pictures, guesses and a level for each, as the conversions take them."""
+    g = torch.Generator().manual_seed(9)
+    x_t, x0_hat = torch.randn(2, 3, 4, 4, generator=g), torch.rand(2, 3, 4, 4, generator=g) * 2 - 1
+    return [(f"t = {t}", (x_t, x0_hat, t)) for t in (1.0, 0.5, 0.2)]
+
+
+@exercise("09")
+def eps_from_x0(attempt: Callable) -> str:
+    """Lesson 09: the guessed noise from the guessed picture."""
+    mistakes = [
+        (
+            lambda x_t, x0_hat, t: x_t - (1 - t) * x0_hat,
+            "what is left is t eps_hat, noise that is dimmed by t. Divide by t.",
+        ),
+        (
+            lambda x_t, x0_hat, t: ((1 - t) * x0_hat - x_t) / t,
+            "your sign is turned round: take the picture away from x_t, not x_t from the picture.",
+        ),
+        (
+            lambda x_t, x0_hat, t: (x_t - t * x0_hat) / (1 - t),
+            "t and 1 - t are swapped: in x_t it is the picture that is scaled by 1 - t.",
+        ),
+        (
+            lambda x_t, x0_hat, t: (x_t - x0_hat) / t,
+            "that is the velocity. x_t holds only 1 - t of the picture: take away no more than that.",
+        ),
+        (lambda x_t, x0_hat, t: x_t - x0_hat, "scale the picture by 1 - t before you take it away, then divide by t."),
+        (lambda x_t, x0_hat, t: (x_t + (1 - t) * x0_hat) / t, "the picture must be taken away, not added."),
+        (lambda x_t, x0_hat, t: x_t - (1 - t) * x0_hat / t, "divide everything by t: brackets are missing."),
+    ]
+    return _compare(attempt, convert.eps_from_x0, _guesses(), mistakes)
+
+
+@exercise("09")
+def velocity_from_x0(attempt: Callable) -> str:
+    """Lesson 09: how x_t changes along its road, by the guess."""
+    mistakes = [
+        (
+            lambda x_t, x0_hat, t: (x0_hat - x_t) / t,
+            "your sign is turned round: as t grows, the road leads away from the picture.",
+        ),
+        (lambda x_t, x0_hat, t: x_t - x0_hat, "that is how far it is. Divide by t, which is how long it took."),
+        (
+            lambda x_t, x0_hat, t: (x_t - x0_hat) / (1 - t),
+            "t and 1 - t are swapped: from the picture to x_t the road is t long.",
+        ),
+        (
+            convert.eps_from_x0,
+            "that is eps_hat. The velocity is eps_hat - x0_hat: the picture fades as the noise grows.",
+        ),
+        (
+            lambda x_t, x0_hat, t: x_t - convert.eps_from_x0(x_t, x0_hat, t),
+            "start from dx/dt = eps - x0, and write eps in terms of x_t and x0_hat.",
+        ),
+        (lambda x_t, x0_hat, t: x_t - x0_hat / t, "divide everything by t: brackets are missing."),
+    ]
+    return _compare(attempt, convert.velocity_from_x0, _guesses(), mistakes)

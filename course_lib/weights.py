@@ -1,11 +1,12 @@
 """Networks in files: safetensors, with the network's settings inside. Nothing in such a file can run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 
-from course_lib.captions import VOCABULARY
+from course_lib.captions import NO_WORD, VOCABULARY
 from course_lib.files import DATA, read_tensors, write_tensors
 from course_lib.judge import Judge
 from course_lib.model import Denoiser
@@ -13,16 +14,27 @@ from course_lib.model import Denoiser
 Network = TypeVar("Network", Denoiser, Judge)
 
 
-def save(network: Denoiser | Judge, path: str | Path, **about) -> None:
+def save(network: Denoiser | Judge, path: str | Path, *, vocabulary: Sequence[str] | None = None, **about) -> None:
     """Write a network with its settings to a file, whole or not at all.
 
     Args:
         network: a `Denoiser` or a `Judge`.
         path: the file, by custom with the ending .safetensors.
+        vocabulary: the words a denoiser was trained on, such as `open_folder` made them; left out, those it was
+            loaded with, or the course's own.
         about: what else is worth keeping beside the weights (seed, steps, command), as JSON can hold it.
+
+    Raises:
+        ValueError: the denoiser was made for another number of words.
     """
-    kind = type(network).__name__
-    words = list(VOCABULARY) if isinstance(network, Denoiser) else []
+    kind, words = type(network).__name__, []
+    if isinstance(network, Denoiser):
+        words = list(vocabulary_of(network) if vocabulary is None else vocabulary)
+        if not _is_vocabulary(words, network.config["vocabulary_size"]):
+            raise ValueError(
+                f"This denoiser knows {network.config['vocabulary_size']} words, but the vocabulary has {len(words)}. "
+                "Give the one that its captions were made with: save(model, path, vocabulary=...)."
+            )
     write_tensors(
         path,
         network.state_dict(),
@@ -30,13 +42,22 @@ def save(network: Denoiser | Judge, path: str | Path, **about) -> None:
     )
 
 
+def vocabulary_of(model: Denoiser) -> tuple[str, ...]:
+    """The words of a denoiser: those it was loaded with, or the course's own."""
+    return getattr(model, "vocabulary", VOCABULARY)
+
+
+def _is_vocabulary(words, size: int) -> bool:
+    """A list of so many different words, the empty "no word" in front."""
+    fits = isinstance(words, list) and len(words) == size and words[0] == NO_WORD
+    return fits and all(isinstance(word, str) for word in words) and len(set(words)) == size
+
+
 def _load(path: str | Path, network_class: type[Network]) -> Network:
     tensors, about = read_tensors(path)
     kind = network_class.__name__
     if about.get("kind") != kind:
         raise ValueError(f"{path} holds a {about.get('kind', 'network of another project')}, but a {kind} is needed.")
-    if kind == "Denoiser" and about.get("vocabulary") != list(VOCABULARY):
-        raise ValueError(f"{path} was trained with another vocabulary. Train anew, or use the library it came with.")
     try:
         with torch.device("meta"):  # shapes alone: settings from a bad file cost no memory
             expected = {name: tensor.shape for name, tensor in network_class(**about["config"]).state_dict().items()}
@@ -53,12 +74,19 @@ def _load(path: str | Path, network_class: type[Network]) -> Network:
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise ValueError(f"{path} holds numbers that are not finite: the training that made it went wrong.")
     network = network_class(**about["config"])
+    if isinstance(network, Denoiser):
+        words = about.get("vocabulary")
+        if not _is_vocabulary(words, network.config["vocabulary_size"]):
+            raise ValueError(f"{path} does not say which words its {kind} knows. Train anew.")
+        network.vocabulary = tuple(words)
     network.load_state_dict(tensors)
     return network.eval().requires_grad_(False)
 
 
 def load_denoiser(path: str | Path = DATA / "denoiser.safetensors") -> Denoiser:
     """Load a denoiser, by default the shipped one, ready to be asked.
+
+    The words it knows are its attribute `vocabulary`; encode captions with them: encode(captions, model.vocabulary).
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -1,8 +1,10 @@
+import itertools
+
 import pytest
 import torch
 
-from course_lib import broken, checks, measure, noise, solvers
-from course_lib.captions import VOCABULARY
+from course_lib import broken, checks, convert, data, folder, measure, noise, sample, solvers
+from course_lib.captions import VOCABULARY, split_words
 
 
 def said(capsys, check, attempt):
@@ -23,6 +25,17 @@ def four(t):
         (checks.add_noise, lambda x0, t, eps: x0 + t.view(-1, 1, 1, 1) * (eps - x0)),
         (checks.signal_to_noise, noise.signal_to_noise),
         (checks.signal_to_noise, lambda t: (1 / t - 1) ** 2),
+        (checks.pair, lambda x0, eps, t, s: (noise.add_noise(x0, t, eps), noise.add_noise(x0, s, eps))),
+        (checks.pair, lambda x0, eps, t, s: torch.stack([x0 + t * (eps - x0), x0 + s * (eps - x0)])),
+        (checks.step_factor, lambda t, s: (1 - s / t) ** 2),
+        (checks.step_factor, lambda t, s: ((t - s) / t).square()),
+        (checks.weighted_loss, lambda x0_hat, x0, t: ((x0_hat - x0) ** 2 / four(t).clamp(min=0.3) ** 2).mean()),
+        (
+            checks.weighted_loss,
+            lambda a, b, t: ((a - b).square().mean((1, 2, 3)) / torch.where(t < 0.3, 0.3, t).square()).mean(),
+        ),
+        (checks.ema_update, lambda ema, value, new: ema.lerp(value, new)),
+        (checks.ema_update, lambda ema, value, new: (1 - new) * ema + new * value),
     ],
 )
 def test_a_right_answer_is_right_in_any_form(capsys, check, answer):
@@ -58,6 +71,40 @@ def test_an_untouched_stub_is_not_attempted_yet(capsys, check):
         (checks.signal_to_noise, lambda t: t / (1 - t), "without the square"),
         (checks.signal_to_noise, lambda t: (1 - t) ** 2, "how much noise there is"),
         (checks.signal_to_noise, lambda t: ((1 - t) / t) ** 2 * 10, "for t = 0.5"),
+        (checks.pair, lambda x0, eps, t, s: (x0 + s * (eps - x0), x0 + t * (eps - x0)), "swapped"),
+        (checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), x0), "the giant step"),
+        (checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), x0 + t * (eps - x0)), "nothing to learn"),
+        (
+            checks.pair,
+            lambda x0, eps, t, s: (x0 + t * (eps - x0), (1 - s) * x0 + s * torch.randn(x0.shape)),
+            "one road",
+        ),
+        (
+            checks.pair,
+            lambda x0, eps, t, s: (x0 + t * (eps - x0), (1 - s) * (x0 + t * (eps - x0)) + s * eps),
+            "adds noise to the noisy picture",
+        ),
+        (checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), x0 + (t - s) * (eps - x0)), "level t - s"),
+        (checks.pair, lambda x0, eps, t, s: x0 + t * (eps - x0), "returns shape (2, 3, 4, 4)"),
+        (checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), s), "two tensors are wanted"),
+        (checks.pair, lambda x0, eps, t, s: x0 + four(t), "stops with TypeError"),
+        (checks.step_factor, lambda t, s: 1 - s / t, "the error squared"),
+        (checks.step_factor, lambda t, s: (s / t) ** 2, "what stays of the noise"),
+        (checks.step_factor, lambda t, s: 1 - (s / t) ** 2, "first subtract, then square"),
+        (checks.step_factor, lambda t, s: (t - s) ** 2, "(t - s) / t of the way"),
+        (checks.step_factor, lambda t, s: (t / (t - s)) ** 2, "upside down"),
+        (checks.weighted_loss, lambda a, b, t: ((a - b) ** 2).mean(), "where is the weight?"),
+        (checks.weighted_loss, lambda a, b, t: ((a - b) ** 2 / four(t).clamp(min=0.3)).mean(), "not squared"),
+        (checks.weighted_loss, lambda a, b, t: ((a - b) ** 2 * four(t).clamp(min=0.3) ** 2).mean(), "should divide"),
+        (checks.weighted_loss, lambda a, b, t: ((a - b) ** 2 / four(t) ** 2).mean(), "no floor"),
+        (checks.weighted_loss, lambda a, b, t: ((a - b) ** 2 / four(t).clamp(min=0.3) ** 2).sum(), "Take the mean"),
+        (checks.weighted_loss, lambda a, b, t: ((a - b).abs() / four(t).clamp(min=0.3) ** 2).mean(), "made positive"),
+        (checks.ema_update, lambda ema, value, new: new * ema + (1 - new) * value, "swapped"),
+        (checks.ema_update, lambda ema, value, new: ema.lerp_(value, new), "changed its input"),
+        (checks.ema_update, lambda ema, value, new: value, "no average"),
+        (checks.ema_update, lambda ema, value, new: (ema + value) / 2, "half and half"),
+        (checks.ema_update, lambda ema, value, new: ema + new * value, "grows at every step"),
+        (checks.ema_update, lambda ema, value, new: ema - new * (value - ema), "the sign is wrong"),
     ],
 )
 def test_a_foreseen_mistake_is_explained(capsys, check, attempt, explanation):
@@ -290,3 +337,225 @@ def test_07_a_diagnosis_is_told_run_by_run_what_to_look_at(capsys):
     assert "'bad luck' is none of the seven causes" in said(capsys, checks.diagnosis, ["bad luck", *right[1:]])
     for attempt in (right[:6], "no EMA", 7):
         assert "give a list of 7 causes, for runs A to G" in said(capsys, checks.diagnosis, attempt)
+
+
+@pytest.mark.parametrize("check", [checks.pair, checks.step_factor, checks.weighted_loss, checks.ema_update])
+def test_an_untouched_stub_of_the_lessons_on_training_is_not_attempted_yet(capsys, check):
+    def stub(*arguments):
+        """What is asked for."""
+        ...  # your line goes here
+
+    assert said(capsys, check, stub) == said(capsys, check, ...) == "not attempted yet"
+
+
+def test_an_unforeseen_mistake_in_the_lessons_on_training_is_refused_with_its_case(capsys):
+    line = said(capsys, checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), x0 + s**2 * (eps - x0)))
+    assert line.startswith("Not yet: for t = 0.5 and s = 0.4") and "gives" in line
+    line = said(capsys, checks.step_factor, lambda t, s: (1 - s / t) ** 2 if s > 0 else torch.tensor(0.5))
+    assert line.startswith("Not yet: for t = 0.3 and s = 0.0") and "0.5" in line
+    line = said(capsys, checks.weighted_loss, lambda a, b, t: ((a - b) ** 2 / four(t).clamp(min=0.2) ** 2).mean())
+    assert line.startswith("Not yet: for the levels [0.1, 0.5, 0.9]")
+    line = said(capsys, checks.ema_update, lambda ema, value, new: ema.lerp(value, new**2))
+    assert line.startswith("Not yet: for new = 0.1")
+
+
+# Lessons 00 and 04
+
+
+def my_loop(model, x_1, levels):
+    x = x_1
+    for i in range(len(levels) - 1):
+        x = sample.denoise_step(x, model(x, levels[i]), levels[i], levels[i + 1])
+    return x
+
+
+def my_other_loop(model, x_1, levels):
+    x, numbers = x_1, levels.tolist()
+    for t, s in itertools.pairwise(numbers):
+        x = (1 - s / t) * model(x, torch.full((len(x),), t)[0], None) + s / t * x
+    return x
+
+
+def wrong_loop(guess, levels_used=slice(None)):
+    """A loop that takes `guess(model, x_1, x, t, s)` for its next picture."""
+
+    def loop(model, x_1, levels):
+        x = x_1
+        for t, s in itertools.pairwise(levels[levels_used]):
+            x = guess(model, x_1, x, t, s)
+        return x
+
+    return loop
+
+
+step = sample.denoise_step
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (checks.caption, "a small yellow lemon on a black background"),
+        (checks.caption, "Small lemon that is yellow, on a black background!"),
+        (checks.from_bytes, data.from_bytes),
+        (checks.from_bytes, lambda x: 2 * (x.float() / 255) - 1),
+        (checks.denoise_step, sample.denoise_step),
+        (checks.denoise_step, lambda x_t, x0_hat, t, s: (1 - s / t) * x0_hat + x_t * s / t),
+        (checks.generate, my_loop),
+        (checks.generate, my_other_loop),
+    ],
+)
+def test_right_answers_of_lessons_00_and_04(capsys, check, answer):
+    assert said(capsys, check, answer) == "Right!"
+
+
+@pytest.mark.parametrize("check", [checks.practice, checks.from_bytes, checks.denoise_step, checks.generate])
+def test_untouched_stubs_of_lessons_00_and_04(capsys, check):
+    def stub(*arguments):
+        """What is asked for."""
+        ...  # your line goes here
+
+    assert said(capsys, check, stub) == said(capsys, check, ...) == "not attempted yet"
+    assert said(capsys, checks.caption, ...) == "not attempted yet"
+
+
+@pytest.mark.parametrize(
+    ("check", "attempt", "explanation"),
+    [
+        (checks.practice, lambda x: x * x, "times itself"),
+        (checks.practice, lambda x: x + 2, "for x = 5, your function gives 7"),
+        (checks.caption, "a small yellow lemon", "leaves the background open"),
+        (checks.caption, "a yellow lemon on a black background", "leaves the size open"),
+        (checks.caption, "a small lemon on a black background", "leaves the colour open"),
+        (checks.caption, "a small yellow fruit on a black background", "leaves the kind of fruit open"),
+        (checks.caption, "a small yellow lemon on a grey background", "is grey, not black"),
+        (checks.caption, "a tiny yellow lemon on a black background", '"tiny"'),
+        (checks.caption, "a small yellow lime on a black background", '"lime"'),
+        (checks.caption, "a lemon small yellow on black background a", "not in an order"),
+        (checks.caption, 7, "between quotes"),
+        (checks.from_bytes, lambda x: x / 255, "from 0 to 1"),
+        (checks.from_bytes, lambda x: x / 127.5, "from 0 to 2"),
+        (checks.from_bytes, lambda x: x / 255 - 1, "from -1 to 0"),
+        (checks.from_bytes, lambda x: x / 128 - 1, "falls short"),
+        (checks.from_bytes, lambda x: x - 127.5, "from -127.5 to 127.5"),
+        (checks.from_bytes, lambda x: 1 - x / 127.5, "negative"),
+        (checks.from_bytes, lambda x: 2 * x / 255 - 1, "Divide first"),
+        (checks.from_bytes, lambda x: x // 127 - 1, "for the byte 0"),
+        (checks.denoise_step, lambda x_t, x0_hat, t, s: x0_hat, "one giant step"),
+        (checks.denoise_step, lambda x_t, x0_hat, t, s: x0_hat + s * (x_t - x0_hat), "you multiply by s"),
+        (checks.denoise_step, lambda x_t, x0_hat, t, s: x_t + s / t * (x0_hat - x_t), "the share to keep"),
+        (checks.denoise_step, lambda x_t, x0_hat, t, s: x_t + (t - s) * (x0_hat - x_t), "(t - s) / t of it"),
+        (checks.denoise_step, lambda x_t, x0_hat, t, s: x0_hat + s / t * x_t, "whole noisy picture"),
+        (checks.denoise_step, lambda x_t, x0_hat, t, s: x0_hat + s / t * (x0_hat - x_t), "wrong sign"),
+        (checks.denoise_step, lambda x_t, x0_hat, t, s: (1 - s) * x0_hat + s / t * x_t, "is too much"),
+        (checks.generate, lambda model, x_1, levels: x_1, "kept for the next step"),
+        (checks.generate, lambda model, x_1, levels: model(x_1, 1), "one guess from pure noise"),
+        (checks.generate, wrong_loop(lambda m, x_1, x, t, s: step(x, m(x_1, t), t, s)), "looks at x_1 again"),
+        (checks.generate, wrong_loop(lambda m, x_1, x, t, s: m(x, t)), "lands on the guess itself"),
+        (checks.generate, wrong_loop(lambda m, x_1, x, t, s: step(x, m(x, s), t, s)), "is told the level s"),
+        (checks.generate, wrong_loop(lambda m, x_1, x, t, s: step(x, m(x, 1.0), t, s)), "t = 1 every time"),
+        (checks.generate, wrong_loop(lambda m, x_1, x, t, s: step(x, m(x, t), t, s), slice(-1)), "one step early"),
+        (checks.generate, wrong_loop(lambda m, x_1, x, t, s: step(x, m(x, t), t, s), slice(2)), "one step only"),
+        (checks.generate, lambda model, x_1, levels: step(x_1, model(x_1, 0), 0, 1), "stops with ValueError"),
+    ],
+)
+def test_foreseen_mistakes_of_lessons_00_and_04(capsys, check, attempt, explanation):
+    line = said(capsys, check, attempt)
+    assert line.startswith("Not yet: ") and explanation in line
+
+
+def test_unforeseen_mistakes_of_lessons_00_and_04_are_refused_with_their_case(capsys):
+    line = said(capsys, checks.from_bytes, lambda x: (x / 127.5 - 1) ** 3)
+    assert line.startswith("Not yet: for the bytes 51, 102, 153 and 204")
+    line = said(capsys, checks.denoise_step, lambda x_t, x0_hat, t, s: x0_hat + (s / t) ** 2 * (x_t - x0_hat))
+    assert line.startswith("Not yet: for a step from t = 1 to s = 0.75")
+    line = said(capsys, checks.generate, wrong_loop(lambda m, x_1, x, t, s: step(x, m(x, t) * (1 - s / 9), t, s)))
+    assert line.startswith("Not yet: for 2 steps")
+
+
+def test_practice_counts_nowhere(capsys, progress):
+    assert said(capsys, checks.practice, lambda x: x + x) == "Right!"
+    assert not progress.exists() and not any("practice" in names for names in checks.EXERCISES.values())
+
+
+# Lessons 08 and 09
+
+
+def middle(pixels):
+    side = min(pixels.shape[1:])
+    return pixels[:, (pixels.shape[1] - side) // 2 :, (pixels.shape[2] - side) // 2 :][:, :side, :side]
+
+
+def corner(pixels):
+    side = min(pixels.shape[1:])
+    return pixels[:, :side, :side]
+
+
+def bag(captions):
+    return {word for caption in captions for word in split_words(caption)}
+
+
+RIGHT_08_09 = [
+    (checks.crop_and_scale, folder.crop_and_scale),
+    (checks.crop_and_scale, lambda pixels: middle(pixels) / 255 * 2 - 1),
+    (checks.build_vocabulary, folder.build_vocabulary),
+    (checks.build_vocabulary, lambda captions: [""] + sorted(bag(captions))),
+    (checks.eps_from_x0, convert.eps_from_x0),
+    (checks.eps_from_x0, lambda x_t, x0_hat, t: x0_hat + (x_t - x0_hat) / t),
+    (checks.velocity_from_x0, convert.velocity_from_x0),
+    (checks.velocity_from_x0, lambda x_t, x0_hat, t: convert.eps_from_x0(x_t, x0_hat, t) - x0_hat),
+]
+
+
+@pytest.mark.parametrize(("check", "answer"), RIGHT_08_09)
+def test_a_right_answer_of_lessons_08_and_09_is_right_in_any_form(capsys, check, answer):
+    assert said(capsys, check, answer) == "Right!"
+
+
+@pytest.mark.parametrize("check", dict.fromkeys(check for check, _ in RIGHT_08_09))
+def test_an_untouched_stub_of_lessons_08_and_09_is_not_attempted_yet(capsys, check):
+    def stub(*arguments):
+        """What is asked for."""
+        ...  # your line goes here
+
+    assert said(capsys, check, stub) == said(capsys, check, ...) == "not attempted yet"
+
+
+@pytest.mark.parametrize(
+    ("check", "attempt", "explanation"),
+    [
+        (checks.crop_and_scale, lambda p: corner(p) / 127.5 - 1, "cut from the top left corner"),
+        (checks.crop_and_scale, lambda p: corner(p.flip(1, 2)).flip(1, 2) / 127.5 - 1, "the bottom right corner"),
+        (checks.crop_and_scale, lambda p: middle(p) / 255, "your picture lies in [0, 1]"),
+        (checks.crop_and_scale, lambda p: middle(p) / 127.5, "your picture lies in [0, 2]"),
+        (checks.crop_and_scale, lambda p: middle(p) / 255 - 1, "your picture lies in [-1, 0]"),
+        (checks.crop_and_scale, middle, "still bytes"),
+        (checks.crop_and_scale, lambda p: p / 127.5 - 1, "for a wide picture, your function returns shape (3, 6, 10)"),
+        (checks.crop_and_scale, lambda p: (middle(p) / 127.5 - 1) ** 3, "for a square picture, your function gives"),
+        (checks.build_vocabulary, lambda c: sorted(bag(c)), "token 0 is taken"),
+        (checks.build_vocabulary, lambda c: ["", *sorted(w for x in c for w in split_words(x))], "Use a set"),
+        (checks.build_vocabulary, lambda c: ["", *dict.fromkeys(w for x in c for w in split_words(x))], "Sort them"),
+        (checks.build_vocabulary, lambda c: ("", *sorted({w for x in c for w in x.split()})), "are the same word"),
+        (checks.build_vocabulary, lambda c: [*sorted(bag(c)), ""], "belongs in front"),
+        (checks.build_vocabulary, lambda c: ["", *sorted(set(c))], "whole captions"),
+        (checks.build_vocabulary, lambda c: ["", *sorted(set("".join(c)))], "those are letters"),
+        (checks.build_vocabulary, lambda c: ["", *sorted(bag(c), key=len)], "for a single caption"),
+        (checks.eps_from_x0, lambda x_t, x0, t: x_t - (1 - t) * x0, "Divide by t"),
+        (checks.eps_from_x0, lambda x_t, x0, t: ((1 - t) * x0 - x_t) / t, "sign is turned round"),
+        (checks.eps_from_x0, lambda x_t, x0, t: (x_t - t * x0) / (1 - t), "t and 1 - t are swapped"),
+        (checks.eps_from_x0, lambda x_t, x0, t: (x_t - x0) / t, "that is the velocity"),
+        (checks.eps_from_x0, lambda x_t, x0, t: x_t - x0, "scale the picture by 1 - t before"),
+        (checks.eps_from_x0, lambda x_t, x0, t: (x_t + (1 - t) * x0) / t, "taken away, not added"),
+        (checks.eps_from_x0, lambda x_t, x0, t: x_t - (1 - t) * x0 / t, "brackets are missing"),
+        (checks.eps_from_x0, lambda x_t, x0, t: (x_t - (1 - t) * x0) / t**2, "for t = 0.5, your function gives"),
+        (checks.velocity_from_x0, lambda x_t, x0, t: (x0 - x_t) / t, "away from the picture"),
+        (checks.velocity_from_x0, lambda x_t, x0, t: x_t - x0, "Divide by t"),
+        (checks.velocity_from_x0, lambda x_t, x0, t: (x_t - x0) / (1 - t), "t and 1 - t are swapped"),
+        (checks.velocity_from_x0, convert.eps_from_x0, "that is eps_hat"),
+        (checks.velocity_from_x0, lambda x_t, x0, t: x_t - convert.eps_from_x0(x_t, x0, t), "start from dx/dt"),
+        (checks.velocity_from_x0, lambda x_t, x0, t: x_t - x0 / t, "brackets are missing"),
+        (checks.velocity_from_x0, lambda x_t, x0, t: (x_t - x0) / t**0.5, "for t = 0.5, your function gives"),
+    ],
+)
+def test_a_mistake_of_lessons_08_and_09_is_explained(capsys, check, attempt, explanation):
+    line = said(capsys, check, attempt)
+    assert line.startswith("Not yet: ") and explanation in line

@@ -331,7 +331,7 @@ def test_a_run_is_resumed_with_its_own_folder_only(tmp_path, capsys, small_train
     capsys.readouterr()
     assert "on other captions" in refused(capsys, *options, "--resume")
     captions = folder / "captions.csv"
-    captions.write_text(captions.read_text().replace("boat", "ship"))
+    captions.write_text(captions.read_text().replace(" boat ", " ship "))
     assert run(*options, "--folder", folder, "--resume") == 2
     assert "on other captions" in capsys.readouterr().err
 

@@ -136,10 +136,43 @@ def test_another_kind_of_network_is_refused(path):
         load_denoiser(path)
 
 
-@pytest.mark.parametrize("vocabulary", [list(VOCABULARY[::-1]), list(VOCABULARY[:-1]), [], None])
-def test_another_vocabulary_is_refused(path, vocabulary):
+def test_a_denoiser_keeps_the_words_it_was_trained_on(path):
+    words = ("", "a", "boat", "red")
+    model = Denoiser(vocabulary_size=4, channels=(8,), width=32)
+    save(model, path, vocabulary=words, seed=1)
+    again = load_denoiser(path)
+    assert again.vocabulary == words and again.config == model.config
+    save(again, path)  # no need to say it again
+    assert load_denoiser(path).vocabulary == words
+    save(tiny(), path)
+    assert load_denoiser(path).vocabulary == VOCABULARY
+
+
+def test_a_vocabulary_of_another_length_is_not_saved(path):
+    with pytest.raises(ValueError, match=f"knows {len(VOCABULARY)} words, but the vocabulary has 2"):
+        save(tiny(), path, vocabulary=("", "boat"))
+    with pytest.raises(ValueError, match=f"knows 3 words, but the vocabulary has {len(VOCABULARY)}"):
+        save(Denoiser(vocabulary_size=3, channels=(8,), width=32), path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "vocabulary",
+    [
+        list(VOCABULARY[::-1]),
+        list(VOCABULARY[:-1]),
+        [*VOCABULARY[:-1], "a"],
+        [*VOCABULARY[:-1], 7],
+        [*VOCABULARY[:-1], ["a"]],
+        "".join(VOCABULARY),
+        {},
+        [],
+        None,
+    ],
+)
+def test_a_file_without_a_fitting_vocabulary_is_refused(path, vocabulary):
     write_tensors(path, tiny().state_dict(), about(vocabulary=vocabulary))
-    with pytest.raises(ValueError, match="trained with another vocabulary. Train anew"):
+    with pytest.raises(ValueError, match="does not say which words its Denoiser knows. Train anew"):
         load_denoiser(path)
 
 

@@ -1,0 +1,247 @@
+"""A folder of your own pictures and a file of captions: checked as a whole, then made ready to train on.
+
+Whatever is wrong is said at once, for the whole folder, and nothing is half done: either all pictures come back, or
+none and a list of what to mend.
+"""
+
+import csv
+import difflib
+import posixpath
+import unicodedata
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from course_lib.captions import NO_WORD, encode, split_words
+from course_lib.data import SIZE, Bar, no_bar
+
+CAPTION_FILES = {"captions.csv": ("file", "caption"), "metadata.csv": ("file_name", "text")}  # name: its two columns
+ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif"}
+FEW_PICTURES = 100  # with fewer, a network learns them by heart
+RARE_WORD = 5  # a word in fewer captions than this is hardly learned
+MOST_PROBLEMS = 50  # are listed; more are counted
+
+
+class Folder(NamedTuple):
+    """What `open_folder` made of a folder."""
+
+    x0: Tensor  # (N, 3, size, size) float32 in [-1, 1], in the order of the captions file
+    tokens: Tensor  # (N, MAX_WORDS) int64
+    vocabulary: tuple[str, ...]  # the words of these captions; place 0 is "no word"
+    captions: list[str]  # N, as they stand in the file
+    files: list[str]  # N names
+    notes: list[str]  # what is odd, but no reason to stop
+
+
+def build_vocabulary(captions: Iterable[str]) -> tuple[str, ...]:
+    """All words of some captions, each once, sorted, with the empty "no word" in front: a word's place is its token.
+
+    Raises:
+        TypeError, ValueError: as `split_words`.
+    """
+    return (NO_WORD, *sorted({word for caption in captions for word in split_words(caption)}))
+
+
+def crop_and_scale(pixels: Tensor) -> Tensor:
+    """Cut the largest square out of the middle and scale bytes to [-1, 1]: x0 = pixels / 127.5 - 1.
+
+    Args:
+        pixels: (3, H, W) uint8.
+
+    Returns:
+        x0, (3, S, S) float32 in [-1, 1] with S = min(H, W); of an odd rest, the larger half is cut off at the bottom
+        or on the right.
+    """
+    height, width = pixels.shape[-2:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return pixels[:, top : top + side, left : left + side].float() / 127.5 - 1
+
+
+def prepare(image: Image.Image, size: int = SIZE) -> Tensor:
+    """Any picture to a square one for training: turned upright, on white, in colour, centre-cropped, resized.
+
+    The resizing averages over the pixels that become one (antialiasing), so that thin lines fade and do not flicker.
+
+    Args:
+        image: from Pillow, of any mode and size.
+        size: side of the result in pixels.
+
+    Returns:
+        x0, (3, size, size) float32 in [-1, 1].
+    """
+    image = ImageOps.exif_transpose(image)  # a camera held upright says so beside its pixels
+    if image.mode.startswith("I") or image.mode == "F":  # grey in 16 bits or more: Pillow would clip at 255
+        grey = np.asarray(image, dtype=np.float64)
+        top = grey.max() if image.mode == "F" else 65535.0
+        image = Image.fromarray((255 * grey / max(top, 1e-9)).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("RGB")
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    square = image.crop((left, top, left + side, top + side))
+    small = square.resize((size, size), Image.Resampling.BICUBIC)
+    return crop_and_scale(torch.from_numpy(np.array(small)).permute(2, 0, 1))
+
+
+def _read_captions(path: Path) -> tuple[list[tuple[int, str, str]], list[str]]:
+    """The captions file as (line, file name, caption), and what is wrong with it."""
+    wanted = CAPTION_FILES[path.name]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        return [], [f'{path.name} is no UTF-8 text. In a spreadsheet, save it as "CSV UTF-8".']
+    head = text.split("\n", 1)[0]
+    reader = csv.reader(text.splitlines(), delimiter=max(",;\t", key=head.count))  # spreadsheets write ; too
+    columns = [name.strip().casefold() for name in next(reader, [])]
+    if not set(wanted) <= set(columns):
+        found = ", ".join(columns) or "nothing"
+        return [], [f"{path.name} must begin with the line {','.join(wanted)} but begins with {found}."]
+    lines, problems = [], []
+    try:
+        for cells in reader:
+            where = f"{path.name}, line {reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) > len(columns):
+                problems.append(f'{where}: more columns than in the first line. A comma in a caption needs "quotes".')
+                continue
+            cells += [""] * (len(columns) - len(cells))
+            name, caption = (cells[columns.index(column)].strip() for column in wanted)
+            lines.append((reader.line_num, name, caption))
+    except csv.Error as error:
+        problems.append(f"{path.name}, line {reader.line_num}: {error}.")
+    return lines, problems
+
+
+def _listing(root: Path) -> dict[str, Path]:
+    """All files below a folder by their names in it, hidden ones left out. A name is only ever looked up here."""
+    found = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if path.is_file()}
+    shown = {name: path for name, path in found.items() if not any(part.startswith(".") for part in name.split("/"))}
+    return {unicodedata.normalize("NFC", name): path for name, path in shown.items()}
+
+
+def _read_picture(path: Path, size: int) -> tuple[Tensor, int]:
+    """A prepared picture and the shorter side it had. Raises ValueError in plain words."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="PIL")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                side = min(image.size)
+                image.draft(None, (2 * size, 2 * size))  # a large JPEG is unpacked no larger than needed
+                return prepare(image, size), side
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ValueError("has too many pixels. Make it smaller, a thousand pixels wide is plenty.") from error
+    except UnidentifiedImageError as error:
+        raise ValueError("is no picture that can be opened. Save it as PNG or JPEG.") from error
+    except Exception as error:  # a damaged file can make a decoder fail in any way
+        raise ValueError(f"is damaged or cut short ({error}). Save it again.") from error
+
+
+def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder:
+    """Read a folder of pictures with their captions, or say everything that is wrong with it.
+
+    The folder holds pictures (PNG, JPEG, WebP, GIF, BMP, TIFF; subfolders are fine) and `captions.csv`, a text file
+    with the first line `file,caption` and then a line for each picture. Instead, `metadata.csv` with the columns
+    `file_name,text` may be there, as the `imagefolder` of Hugging Face's `datasets` has it.
+
+    Args:
+        path: the folder.
+        size: side of the pictures in pixels, a multiple of 8 from 8 to 256.
+        bar: shows progress, such as `tqdm`.
+
+    Returns:
+        A `Folder`, with N pictures in the order of the captions file.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or no captions file in it.
+        ValueError: something in it is wrong, or size is; the message lists all that must be mended.
+    """
+    root = Path(path)
+    if type(size) is not int or size % 8 or not 8 <= size <= 256:
+        raise ValueError(f"size must be a multiple of 8 from 8 to 256, not {size!r}.")
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {root}.")
+    caption_files = [root / name for name in CAPTION_FILES if (root / name).is_file()]
+    if not caption_files:
+        raise FileNotFoundError(
+            f"The folder {root.name} has no captions.csv. Write one: the first line is file,caption "
+            "and each line after it names a picture and says what it shows, such as cat_1.jpg,a black cat"
+        )
+    lines, problems = _read_captions(caption_files[0])
+    table, known = caption_files[0].name, _listing(root)
+    if not lines and not problems:
+        problems.append(f"{table} names no picture.")
+
+    told: dict[str, int] = {}  # each name and the line that has it
+    good, x0, sides = [], [], []
+    for line, name, caption in bar(lines):
+        where = f"{table}, line {line}"
+        name = unicodedata.normalize("NFC", posixpath.normpath(name.replace("\\", "/"))) if name else ""
+        before = len(problems)
+        try:
+            split_words(caption)
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+        if not name:
+            problems.append(f"{where}: no file is named.")
+        elif name in told:
+            problems.append(f"{where}: {name} has a caption already, in line {told[name]}. Keep one of the two.")
+        elif name.startswith(("/", "../")) or name[1:2] == ":":
+            problems.append(f"{where}: {name} leads out of the folder. Put the picture inside.")
+        elif name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            problems.append(f"{where}: there is no file {name}." + (f" Did you mean {near[0]}?" if near else ""))
+        elif not known[name].resolve().is_relative_to(root.resolve()):
+            problems.append(f"{where}: {name} is a link that leads out of the folder. Put the picture itself inside.")
+        else:
+            try:
+                picture, side = _read_picture(known[name], size)
+            except ValueError as error:
+                problems.append(f"{where}: {name} {error}")
+        told.setdefault(name, line)
+        if len(problems) == before:
+            x0.append(picture)
+            sides.append(side)
+            good.append((name, caption))
+    if lines:  # a captions file that could not be read says nothing about the pictures
+        for name in known:
+            if Path(name).suffix.casefold() in ENDINGS and name not in told:
+                problems.append(f"{name} has no caption. Add a line for it to {table}, or take it out.")
+    if problems:
+        more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
+        listed = "".join(f"\n- {problem}" for problem in [*problems[:MOST_PROBLEMS], *more])
+        things = "one thing" if len(problems) == 1 else f"{len(problems)} things"
+        raise ValueError(f"The folder {root.name} cannot be used yet: {things} to mend.{listed}")
+    files, captions = [name for name, _ in good], [caption for _, caption in good]
+    vocabulary, pictures = build_vocabulary(captions), torch.stack(x0)
+    notes = _notes(pictures, captions, files, sides, size)
+    return Folder(pictures, encode(captions, vocabulary), vocabulary, captions, files, notes)
+
+
+def _notes(x0: Tensor, captions: list[str], files: list[str], sides: list[int], size: int) -> list[str]:
+    """What is odd in a good folder."""
+    notes = []
+    if len(files) < FEW_PICTURES:
+        notes.append(f"Only {len(files)} pictures: a network learns so few by heart. Aim for {FEW_PICTURES} or more.")
+    if small := sum(side < size for side in sides):
+        notes.append(f"{small} of the pictures are smaller than {size} pixels and were enlarged.")
+    first: dict[bytes, str] = {}
+    twins = [(name, first.setdefault(x.numpy().tobytes(), name)) for name, x in zip(files, x0, strict=True)]
+    if twins := [pair for pair in twins if pair[0] != pair[1]]:
+        notes.append(f"{len(twins)} of the pictures come twice, such as {twins[0][0]}, the same as {twins[0][1]}.")
+    counts = Counter(word for caption in captions for word in set(split_words(caption)))
+    if rare := sorted(word for word, count in counts.items() if count < RARE_WORD):
+        some = ", ".join(rare[:10]) + (", …" if len(rare) > 10 else "")
+        notes.append(f"{len(rare)} words stand in fewer than {RARE_WORD} captions and will hardly be learned: {some}.")
+    return notes
