@@ -22,7 +22,7 @@ ifeq ($(shell uname -s),Linux)
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 endif
 
-LAB_PAGE := notebooks/01_adding_noise.ipynb
+LAB_PAGE := notebooks/00_start_here.ipynb
 
 # The notebooks draw in place: an MPLBACKEND from outside would take their figures away.
 unexport MPLBACKEND
@@ -30,7 +30,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # see course_lib/__init__.py
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help env pictures lab test bench weights figures checksums constraints clean
+.PHONY: help env pictures lab test outputs bench weights figures checksums constraints clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,10 @@ test: pictures  ## check style, run the tests, run every notebook and compare it
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m pytest --nbval --nbval-current-env tests notebooks $(TESTFLAGS)
+
+outputs: pictures  ## run every notebook and keep what it shows, as it is committed (about 12 minutes)
+	$(PYTHON) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
+	    --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
 
 bench: pictures  ## measure quality, time and memory
 	$(PYTHON) tests/benchmarks/bench.py

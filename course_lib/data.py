@@ -43,6 +43,18 @@ def no_bar(items: Iterable) -> Iterable:
     return items
 
 
+def from_bytes(x: Tensor) -> Tensor:
+    """Bytes, as picture files hold them, to the range of this course: x0 = x / 127.5 - 1.
+
+    Args:
+        x: uint8 of any shape, 0 for none of a colour to 255 for all of it.
+
+    Returns:
+        x0, float32 of the same shape in [-1, 1].
+    """
+    return x / 127.5 - 1
+
+
 class Pictures(NamedTuple):
     """Captioned pictures and what was recorded when they were drawn."""
 
@@ -91,11 +103,11 @@ def training_pictures(path: str | Path = DATA / "pictures.safetensors", bar: Bar
         tensors, about = read_tensors(path)
         if about.get("drawn_by") == drawn_by:
             fruits = [Fruit(**factors) for factors in about["fruits"]]
-            return Pictures(tensors["x0"].float() / 127.5 - 1, caption_tokens(fruits), fruits)
+            return Pictures(from_bytes(tensors["x0"]), caption_tokens(fruits), fruits)
     fruits = random_fruits(TRAINING_PAIRS, PER_PAIR, TRAINING_SEED)
     x0 = ((draw_many(fruits, bar=bar) + 1) * 127.5).round().to(torch.uint8)
     write_tensors(path, {"x0": x0}, {"drawn_by": drawn_by, "fruits": [asdict(f) for f in fruits]})
-    return Pictures(x0.float() / 127.5 - 1, caption_tokens(fruits), fruits)
+    return Pictures(from_bytes(x0), caption_tokens(fruits), fruits)
 
 
 def _article(words: str) -> str:
