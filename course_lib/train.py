@@ -71,6 +71,19 @@ def denoising_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: 
     return ((x0_hat - x0) ** 2 / expand_level(t, x0).clamp(min=0.3) ** 2).mean()
 
 
+def neighbour_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor, gap: float = 0.1) -> Tensor:
+    """The squared error of a slightly less noisy picture: mean of |x_s_hat - x_s|^2, with s = max(t - gap, 0).
+
+    Here the model answers x_s itself: (x_t, t, tokens) -> x_s_hat. Neighbours share one noise, so a right answer can
+    be fed back as it is. gap = 1 asks for the clean picture at once. Behind `denoise_step` a guess x0_hat gives
+    x_s_hat - x_s = (1 - s/t) (x0_hat - x0): the loss on x_s is (1 - s/t)^2 times the loss on x0.
+
+    Args and returns as for `denoising_loss`; gap: how much less noisy, more than 0. Raises as `add_noise`.
+    """
+    s = (t - gap).clamp(min=0)
+    return ((model(add_noise(x0, t, eps), t, tokens) - add_noise(x0, s, eps)) ** 2).mean()
+
+
 class Run:
     """A training run: all that it takes to stop, be put into a file, and go on as if nothing had happened.
 
@@ -103,7 +116,7 @@ class Run:
         self.seconds = 0.0
 
     def update(self, loss: Tensor, learning_rate: float) -> None:
-        """One step of the optimisers down the loss, and of the average after it."""
+        """One step of the optimisers down the loss, then of the average: ema = ema + new (model - ema)."""
         self.model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -177,6 +190,7 @@ def train(
     seconds: float | None = None,
     batch_size: int = 64,
     flip: bool = True,
+    loss: Callable = denoising_loss,
 ) -> Iterator[Report]:
     """Train, one step for each item that is asked for. Stop asking and the run rests; ask again and it goes on.
 
@@ -190,6 +204,7 @@ def train(
         seconds: or until it has trained this long, counted without what happens between the steps.
         batch_size: pictures in a step.
         flip: show every second picture mirrored; not where captions say left or right.
+        loss: what to make small: `denoising_loss`, or anything else with its arguments and a scalar for an answer.
 
     Yields:
         A `Report` after each step.
@@ -218,11 +233,11 @@ def train(
         t = random_levels(batch_size, g)
         eps = torch.randn(batch.shape, generator=g)
 
-        loss = denoising_loss(run.model, batch, t, eps, caption)
-        if not loss.isfinite():
-            raise ValueError(f"The loss became {loss.item()} at step {run.step + 1}. Try a lower learning rate.")
-        run.update(loss, learning_rate=run.learning_rate * min(1.0, (1 - done) / 0.6))
+        error = loss(run.model, batch, t, eps, caption)
+        if not error.isfinite():
+            raise ValueError(f"The loss became {error.item()} at step {run.step + 1}. Try a lower learning rate.")
+        run.update(error, learning_rate=run.learning_rate * min(1.0, (1 - done) / 0.6))
 
         run.seconds += time.perf_counter() - began
         done = min(1.0, run.step / steps if steps else run.seconds / seconds)
-        yield Report(run.step, loss.item(), run.step * batch_size / run.seconds, done)
+        yield Report(run.step, error.item(), run.step * batch_size / run.seconds, done)

@@ -10,7 +10,8 @@ from course_lib.captions import encode, null_tokens
 from course_lib.fruit import Fruit, draw
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
-from course_lib.train import Run, denoising_loss, drop_captions, random_levels, train
+from course_lib.sample import denoise_step
+from course_lib.train import Run, denoising_loss, drop_captions, neighbour_loss, random_levels, train
 from course_lib.weights import save as save_weights
 
 
@@ -108,6 +109,45 @@ def test_the_model_is_given_the_noisy_picture_its_level_and_its_caption():
 def test_an_answer_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"answers with shape \(6, 3, 8, 8\) to pictures of \(6, 3, 16, 16\)"):
         denoising_loss(lambda x_t, t, tokens: x_t[..., :8, :8], X0, torch.ones(6), torch.zeros_like(X0), TOKENS)
+
+
+def test_a_model_that_knows_the_neighbour_has_no_loss():
+    eps, t = torch.randn(X0.shape, generator=generator()), torch.tensor([1.0, 0.8, 0.5, 0.3, 0.1, 0.04])
+    s = torch.tensor([0.9, 0.7, 0.4, 0.2, 0.0, 0.0])
+    assert neighbour_loss(lambda *_: add_noise(X0, s, eps), X0, t, eps, TOKENS) < 1e-12
+    assert neighbour_loss(lambda *_: X0, X0, t, eps, TOKENS, gap=1) == 0  # the giant step
+    assert neighbour_loss(lambda x_t, t, tokens: x_t, X0, t, eps, TOKENS) > 1e-3
+
+
+@pytest.mark.parametrize(("t", "gap"), [(1.0, 0.1), (0.5, 0.1), (0.5, 0.25), (0.05, 0.1), (0.7, 1.0)])
+def test_the_loss_on_the_neighbour_is_the_loss_on_the_clean_picture_times_a_factor(t, gap):
+    s, level, eps = max(t - gap, 0.0), torch.full((6,), t), torch.randn(X0.shape, generator=generator())
+
+    def guess(x_t, t, tokens):
+        return 0.3 * x_t - 0.1
+
+    def stepping(x_t, t, tokens):
+        return denoise_step(x_t, guess(x_t, t, tokens), t, (t - gap).clamp(min=0))
+
+    clean = ((guess(add_noise(X0, t, eps), level, TOKENS) - X0) ** 2).mean()
+    assert torch.allclose(neighbour_loss(stepping, X0, level, eps, TOKENS, gap), (1 - s / t) ** 2 * clean)
+    assert torch.allclose(neighbour_loss(guess, X0, level, eps, TOKENS, gap=1.0), clean)
+
+
+def test_a_run_can_be_given_another_loss():
+    def giant_step(*arguments):
+        return neighbour_loss(*arguments, gap=1)
+
+    run, seen = tiny_run(), []
+    losses = [r.loss for r in train(run, X0, TOKENS, steps=120, batch_size=16, loss=giant_step)]
+    assert sum(losses[-20:]) < 0.8 * sum(losses[:20])
+
+    def noted(model, x0, t, eps, tokens):
+        seen.append((model is run.model, x0.shape, t.shape, eps.shape, tokens.shape))
+        return neighbour_loss(model, x0, t, eps, tokens)
+
+    next(train(run, X0, TOKENS, steps=200, batch_size=4, loss=noted))
+    assert seen == [(True, (4, 3, 16, 16), (4,), (4, 3, 16, 16), (4, 12))]
 
 
 def test_training_lowers_the_loss():
