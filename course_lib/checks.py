@@ -779,7 +779,7 @@ def diagnosis(attempt: Sequence) -> str:
         return f"Not yet: give a list of {len(causes)} causes, for runs {' to '.join([*causes][:: len(causes) - 1])}."
     guesses = dict(zip(causes, attempt, strict=True))
     named = {run: guess for run, guess in guesses.items() if guess is not ...}
-    for run, guess in named.items():
+    for guess in named.values():
         if guess not in broken.FAULTS:
             return f"Not yet: {guess!r:.60} is none of the seven causes. They are: {', '.join(broken.FAULTS)}."
     for run, guess in named.items():

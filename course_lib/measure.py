@@ -1,7 +1,11 @@
 """How good are the pictures? Numbers beside the judge's counts: is it a copy, is it like real ones, does it vary."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
+
+from course_lib.noise import add_noise
 
 
 def nearest(x: Tensor, pictures: Tensor, count: int = 1) -> tuple[Tensor, Tensor]:
@@ -89,3 +93,21 @@ def diversity(features: Tensor) -> float:
     if len(features) < 2:
         raise ValueError(f"Diversity needs two pictures or more, not {len(features)}.")
     return float(torch.pdist(features).mean())
+
+
+@torch.no_grad()
+def error_by_level(
+    model: Callable, x0: Tensor, tokens: Tensor, levels: Sequence[float], generator: torch.Generator
+) -> list[float]:
+    """How far the guess is from the clean picture at each noise level: the mean of |x0_hat - x0|^2, without a weight.
+
+    Args:
+        model: any callable (x_t, t, tokens) -> x0_hat.
+        x0: (B, 3, H, W) float32 in [-1, 1], clean pictures, better not those of the training.
+        tokens: (B, L) int64, their captions.
+        levels: the noise levels t to try, each in [0, 1].
+        generator: where the noise comes from; it is the same at every level.
+    """
+    eps = torch.randn(x0.shape, generator=generator)
+    guesses = (model(add_noise(x0, t, eps), torch.full((len(x0),), t), tokens) for t in levels)
+    return [float((x0_hat - x0).square().mean()) for x0_hat in guesses]

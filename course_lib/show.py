@@ -1,6 +1,8 @@
 """Pictures to look at: rows, films and curves, legible from the last row of a lecture room."""
 
+import base64
 import inspect
+import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -52,6 +54,46 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a matplotlib figure as a PNG file, whole or not at all."""
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150, bbox_inches="tight", facecolor="white")
+
+
+def png(picture: Tensor, scale: int = 1) -> bytes:
+    """One (3, H, W) picture as the bytes of a PNG file, every pixel a square of scale x scale."""
+    image, file = Image.fromarray(to_image(picture)), io.BytesIO()
+    image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(file, "PNG")
+    return file.getvalue()
+
+
+def figure_png(figure: Figure) -> str:
+    """A figure as a notebook keeps it: a PNG in base64."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", bbox_inches="tight", facecolor="white")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def histogram_picture(picture: Tensor, height: int = 256, width: int = 420) -> Tensor:
+    """How often each pixel value from -3 to 3 occurs, as a (3, height, width) picture that is quick to draw.
+
+    The scale does not change with the picture; thin lines mark -1, 0 and 1, the ends and the middle of the range.
+    """
+    share = torch.histc(picture, bins=60, min=-3, max=3) / picture.numel()
+    tall = (share / 0.12).clamp(max=1).repeat_interleave(width // 60) * height
+    bars = torch.arange(height, 0, -1)[:, None] <= tall
+    colour = torch.tensor([int(BLUE[i : i + 2], 16) / 127.5 - 1 for i in (1, 3, 5)])[:, None, None]
+    sheet = torch.where(bars, colour, 1.0)
+    for value in (-1, 0, 1):
+        sheet[:, :, round((value + 3) / 6 * (width - 1))] = 0.3
+    return sheet
+
+
+def save_film(frames: Sequence[Frame], path: str | Path, which: int = 0, scale: int = 6) -> None:
+    """Write a generation as an animated GIF of about four seconds, noisy picture left, guess right; whole or not."""
+    images = [
+        Image.fromarray(to_image(grid(torch.stack([f.x_t[which], f.x0_hat[which]])))).resize((66 * scale, 32 * scale))
+        for f in frames
+    ]
+    times = [max(20, 4000 // len(images))] * (len(images) - 1) + [2000]
+    with whole_file(path) as temporary:
+        images[0].save(temporary, "GIF", save_all=True, append_images=images[1:], duration=times, loop=0)
 
 
 def row(pictures: Sequence[Tensor] | Tensor, titles: Sequence[str] = (), height: float = 3.2) -> Figure:

@@ -279,6 +279,7 @@ def test_broken_trains_a_healthy_run_and_seven_others(tmp_path, capsys, monkeypa
         monkeypatch.setitem(cli.broken.FAULTS, name, fault)
     monkeypatch.setattr(cli.broken, "HEALTHY", cli.broken.HEALTHY._replace(network=TinyDenoiser))
     monkeypatch.setattr(cli.broken, "train", partial(cli.broken.train, batch_size=4))
+    monkeypatch.setattr(cli.broken, "generate", partial(cli.broken.generate, steps=2))
     assert run("broken", "--steps", 2, "--out", tmp_path / "broken.safetensors") == 0
     assert capsys.readouterr().out.endswith("a healthy run and 7 broken ones, 2 steps each\n")
     runs = cli.broken.load(tmp_path / "broken.safetensors")

@@ -2,7 +2,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from course_lib.measure import diversity, frechet_distance, frechet_distance_1d, nearest
+from course_lib.measure import diversity, error_by_level, frechet_distance, frechet_distance_1d, nearest
 
 
 def test_the_nearest_picture_to_a_copy_is_the_original():
@@ -81,3 +81,18 @@ def test_diversity_is_the_mean_distance_of_two():
     assert diversity(torch.ones(4, 3)) == 0
     with pytest.raises(ValueError, match="two pictures"):
         diversity(torch.ones(1, 3))
+
+
+def test_the_error_at_each_level_is_that_of_the_guess():
+    x0 = torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    tokens = torch.zeros(5, 12, dtype=torch.int64)
+
+    def errors(model):
+        return error_by_level(model, x0, tokens, [0.0, 0.5, 1.0], torch.Generator().manual_seed(0))
+
+    assert errors(lambda x_t, t, tokens: x0) == [0, 0, 0]
+    nothing = x0.square().mean().item()
+    assert errors(lambda x_t, t, tokens: 0 * x_t) == pytest.approx([nothing] * 3)
+    at_0, at_half, at_1 = errors(lambda x_t, t, tokens: x_t)
+    assert at_0 == 0 and at_1 == pytest.approx(1 + nothing, rel=0.15)
+    assert at_half == pytest.approx(at_1 / 4)  # x_t - x0 = t (eps - x0)

@@ -1,0 +1,217 @@
+"""Seven ways to get bad pictures, made on purpose: a small network trained as it should be, and seven times not.
+
+Every fault is one thing done differently, in training or in sampling; all else stays the same, down to the seed.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.captions import encode, null_tokens
+from course_lib.data import Bar, no_bar
+from course_lib.files import DATA, read_tensors, write_tensors
+from course_lib.model import Denoiser
+from course_lib.noise import add_noise, expand_level
+from course_lib.sample import generate
+from course_lib.train import Report, Run, denoising_loss, train
+
+PROMPTS = (
+    *("a red apple", "a yellow banana", "a green watermelon", "an orange orange"),
+    *("a yellow lemon", "a green pear", "a red strawberry", "purple grapes"),
+    *("a pink apple", "a brown pear", "a blue strawberry", "a green banana"),
+)  # and then four pictures without a caption
+STEPS = 400
+
+
+def plain_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+    """`denoising_loss` without its weight: mean of |x0_hat - x0|^2. No fault, but another balance of the levels."""
+    return ((model(add_noise(x0, t, eps), t, tokens) - x0) ** 2).mean()
+
+
+def low_levels_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+    """`denoising_loss` at t^3 in place of t, mostly low levels. No fault, but another choice of them."""
+    return denoising_loss(model, x0, t**3, eps, tokens)
+
+
+def wrong_range_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+    """Pictures in [0, 1] where [-1, 1] is expected."""
+    return denoising_loss(model, (x0 + 1) / 2, t, eps, tokens)
+
+
+def swapped_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+    """The clean picture goes in and the noisy one is asked for, instead of the other way round."""
+    x_t_hat = model(x0, t, tokens)
+    return ((x_t_hat - add_noise(x0, t, eps)) ** 2 / expand_level(t, x0).clamp(min=0.3) ** 2).mean()
+
+
+def no_null_caption_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+    """Only the pictures that still have a caption are trained on."""
+    said = tokens.any(dim=1)
+    return denoising_loss(model, x0[said], t[said], eps[said], tokens[said])
+
+
+def few_levels_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+    """The road ends at t = 0.6, so pure noise never occurs."""
+    return denoising_loss(model, x0, 0.6 * t, eps, tokens)
+
+
+class RandomLayer(nn.Module):
+    """A network with one layer too many, made anew, with new random weights, at every call."""
+
+    def __init__(self, denoiser: nn.Module):
+        super().__init__()
+        self.denoiser = denoiser
+
+    def forward(self, x_t: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
+        """As `Denoiser.forward`, and then a layer that no optimiser knows of."""
+        layer = nn.Conv2d(3, 3, 3, padding=1)  # belongs in __init__
+        return layer(self.denoiser(x_t, t, tokens))
+
+
+class Fault(NamedTuple):
+    """What a run does differently. What is not named is done as it should be."""
+
+    wrong: str  # the cause, in a sentence
+    look: str  # what gives it away, without naming it
+    remedy: str
+    loss: Callable = denoising_loss
+    network: Callable = Denoiser  # makes the network
+    learning_rate: float = 3e-3
+    whole: float = 1.0  # how much longer the run was planned to be: the learning rate falls at the end only
+    averaged: bool = True  # sample with the average of the weights
+    guidance_scale: float = 3.0
+
+
+HEALTHY = Fault("Nothing is wrong.", "There is a fruit in every picture.", "None is needed.")
+FAULTS = {
+    "wrong range": Fault(
+        "The pictures were given in [0, 1] in place of [-1, 1], and what came out was shown as if in [-1, 1].",
+        "The fruits are all there, but pale, and nothing is dark. The loss is far lower than the healthy one.",
+        "Smaller numbers make smaller errors, so that a low loss proves nothing here. Write 2 * x - 1.",
+        loss=wrong_range_loss,
+    ),
+    "x0 and x_t swapped": Fault(
+        "The clean picture went into the network, and the noisy one was asked for.",
+        "There is no fruit anywhere, only confetti, and the loss hardly comes down: what is asked for is unguessable.",
+        "Nobody can guess the noise from a clean picture. The noisy picture goes in, and the clean one is compared.",
+        loss=swapped_loss,
+    ),
+    "missing null caption": Fault(
+        "No training picture ever lost its caption, so the guess without words, which guidance needs, is a wild one.",
+        "The loss looks healthy. Compare the last row, made without words, with the last row of the healthy run.",
+        "Drop whole captions in about a tenth of the training examples.",
+        loss=no_null_caption_loss,
+    ),
+    "too few levels": Fault(
+        "The road ended at t = 0.6, so the network never saw pure noise, where sampling begins.",
+        "The network learned well, but its beginning is lost: it meets something at t = 1 that it has never seen.",
+        "Let the levels go up to t = 1 itself, in some of the training examples.",
+        loss=few_levels_loss,
+    ),
+    "no EMA": Fault(
+        "The pictures were made with the weights of the moment, in the middle of a run with a high learning rate.",
+        "The fruits are there, but rough: colours wander, edges fray. The loss has not settled either.",
+        "Sample with the moving average of the weights, and let the learning rate fall before the end.",
+        learning_rate=1e-2,
+        whole=2.5,
+        averaged=False,
+    ),
+    "guidance too high": Fault(
+        "The pictures were made with w = 15.",
+        "The loss is the healthy one to the last digit, so the training was right. The colours are too loud.",
+        "Sample again with w between 1 and 4. Nothing has to be trained anew.",
+        guidance_scale=15.0,
+    ),
+    "random layer in forward": Fault(
+        "A layer was made inside forward, so every call has new random weights, which nothing trains. Whatever the "
+        "network answers is mixed anew at random, and the best it can do is to say nothing: grey.",
+        "One grey for every caption, and a loss that never comes down: nothing the network says is heard unharmed.",
+        "Make layers in __init__, where the optimiser finds their weights.",
+        network=lambda: RandomLayer(Denoiser()),
+    ),
+}
+
+
+class BrokenRun(NamedTuple):
+    """What a run left behind."""
+
+    losses: Tensor  # (STEPS,) float32
+    pictures: Tensor  # (16, 3, 32, 32) float32 in [-1, 1]: `PROMPTS`, then four without a caption
+
+
+def start(fault: Fault, seed: int = 0) -> Run:
+    """A run that has not begun, of a small network; the seed decides its first weights too."""
+    torch.manual_seed(seed)
+    return Run(fault.network(), learning_rate=fault.learning_rate, seed=seed)
+
+
+def practise(run: Run, fault: Fault, x0: Tensor, tokens: Tensor, steps: int = STEPS) -> Iterator[Report]:
+    """Train with a fault in it, for so many steps. Arguments and reports as for `train`."""
+    for report in train(run, x0, tokens, steps=round(fault.whole * steps), loss=fault.loss):
+        yield report._replace(done=report.step / steps)
+        if report.step == steps:
+            return
+
+
+def paint(run: Run, fault: Fault, seed: int = 1) -> Tensor:
+    """The sixteen pictures of a run: (16, 3, 32, 32), always of the same captions and the same noise."""
+    tokens = torch.cat([encode(PROMPTS), null_tokens(4)])
+    torch.manual_seed(seed)  # for layers made on the way
+    model = run.ema if fault.averaged else run.model.eval()
+    generator = torch.Generator().manual_seed(seed)
+    return generate(model, tokens, generator=generator, guidance_scale=fault.guidance_scale)
+
+
+def make(path: str | Path, x0: Tensor, tokens: Tensor, *, steps: int = STEPS, seed: int = 0, bar: Bar = no_bar) -> None:
+    """Train the healthy run and the seven broken ones, and write their losses and pictures to one file.
+
+    Args:
+        path: the file.
+        x0, tokens: what to train on, as for `train`.
+        steps, seed: of each run.
+        bar: shows progress, such as `tqdm`.
+    """
+    tensors = {}
+    for name, fault in {"healthy": HEALTHY, **FAULTS}.items():
+        run = start(fault, seed)
+        losses = [r.loss for _, r in zip(bar(range(steps)), practise(run, fault, x0, tokens, steps), strict=True)]
+        pictures = paint(run, fault).clamp(-1, 1)
+        tensors[f"{name}.losses"] = torch.tensor(losses)
+        tensors[f"{name}.pictures"] = ((pictures + 1) * 127.5).round().to(torch.uint8)
+    write_tensors(path, tensors, {"kind": "broken runs", "steps": steps, "seed": seed})
+
+
+def load(path: str | Path = DATA / "broken.safetensors") -> dict[str, BrokenRun]:
+    """The shipped runs by name: "healthy", and every key of `FAULTS`.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read_tensors`; or the file holds something else.
+    """
+    tensors, about = read_tensors(path)
+    if about.get("kind") != "broken runs":
+        raise ValueError(f"{path} holds no broken runs. `python -m course_lib broken` makes them.")
+    return {
+        name: BrokenRun(tensors[f"{name}.losses"], tensors[f"{name}.pictures"].float() / 127.5 - 1)
+        for name in ("healthy", *FAULTS)
+    }
+
+
+def in_order(seed: int = 7) -> dict[str, str]:
+    """The letters A to G and the fault behind each, in an order that the seed decides: {"A": "no EMA", ...}."""
+    order = torch.randperm(len(FAULTS), generator=torch.Generator().manual_seed(seed)).tolist()
+    return {"ABCDEFG"[place]: list(FAULTS)[at] for place, at in enumerate(order)}
+
+
+def smooth(losses: Tensor, over: int = 20) -> tuple[Tensor, Tensor]:
+    """The mean of every `over` losses in a row, as a curve: (steps, means), each of shape (N // over,)."""
+    means = losses[: len(losses) // over * over].unflatten(0, (-1, over)).mean(1)
+    return over * torch.arange(1, len(means) + 1), means
+
+
+def explain(name: str) -> str:
+    """The cause of a fault, what gave it away, and the remedy."""
+    fault = FAULTS[name]
+    return f"**{name}.** {fault.wrong} {fault.look} {fault.remedy}"
