@@ -1,20 +1,34 @@
-"""The live view of a training run: its bar, its loss, and pictures that sharpen while the network learns.
+"""Things to touch: a training run to watch, noise to drag, words to type, a generation to slide through.
 
-No mathematics lives here: `train` trains, `generate` samples, `show` draws.
+No mathematics lives here: `train` trains, `sample` samples, `show` draws. Long work runs in small portions between
+which the kernel hears what the learner does next, so that a new wish takes the place of the old one.
 """
 
+import asyncio
+import base64
+import html
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
+import ipywidgets as ui
 import torch
 from IPython.display import display
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from course_lib import show
-from course_lib.captions import encode, null_tokens
-from course_lib.sample import generate
+from course_lib.captions import encode, null_tokens, split_words
+from course_lib.data import phrasings, understand
+from course_lib.fruit import COLOURS, KINDS, draw, random_fruit
+from course_lib.noise import add_noise, noise_levels
+from course_lib.sample import Frame, denoise_step, generate, sample
 from course_lib.train import Report, Run, train
+
+WIDE = {"description_width": "initial"}  # descriptions are never cut
+WRAP, CELL, LABEL = ui.Layout(flex_flow="row wrap"), ui.Layout(width="96px"), ui.Layout(width="150px")
 
 SAMPLING_STEPS = 8  # few, so that a look costs little
 HISTORY: WeakKeyDictionary[Run, list[Report]] = WeakKeyDictionary()  # what `watch` has seen of each run
@@ -87,3 +101,387 @@ def watch(
     elif reports[-1].done < 1:
         print(f"Resting after {run.step} steps, {reports[-1].done:.0%} of the run. The next call goes on from there.")
     return list(reports)
+
+
+class Panel(ui.VBox):
+    """Controls and pictures in one box. Where no kernel runs, its `figure` is shown instead, never an empty box."""
+
+    def __init__(self, children: Sequence[ui.Widget]):
+        self.message = ui.HTML()
+        self.task: asyncio.Task | None = None
+        super().__init__([*children, self.message])
+
+    def figure(self) -> Figure:
+        """What the panel shows, as a figure for pages without a kernel."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **options) -> dict:
+        return super()._repr_mimebundle_(**options) | {"image/png": show.figure_png(self.figure())}
+
+    def say(self, sentence: str = "") -> None:
+        """Show a sentence under the controls, or none."""
+        self.message.value = f"<p role='status'>{html.escape(sentence)}</p>" if sentence else ""
+
+    def start(self, work: Coroutine) -> None:
+        """Begin work that rests after each step; what was under way is given up, so that nothing queues."""
+        self.stop()
+        self.task = asyncio.ensure_future(work)
+
+    def stop(self) -> None:
+        """Give up the work under way, if any."""
+        if self.task is not None:
+            self.task.cancel()
+
+
+def _picture(width: int = 256) -> ui.Image:
+    return ui.Image(format="png", layout=ui.Layout(width=f"{width}px", max_width="100%", object_fit="contain"))
+
+
+async def _rest() -> None:
+    """Let the kernel hear of new drags and words, which may cancel us."""
+    await asyncio.sleep(0.001)
+
+
+class NoiseSlider(Panel):
+    """Drag the noise level, and picture and histogram follow; change the words; press play.
+
+    Args:
+        caption: which fruit to draw, in the words of the training captions.
+        size: side of the picture in pixels.
+        seed: of the drawing and of the noise.
+    """
+
+    def __init__(self, caption: str = "a red apple", *, size: int = 128, seed: int = 0):
+        self.size, self.seed = size, seed
+        self.words = ui.Text(value=caption, description="picture", continuous_update=False)
+        self.t = ui.FloatSlider(min=0, max=1, step=0.01, description="noise level t", style=WIDE)
+        self.play = ui.Play(min=0, max=100, interval=100, description="from picture to noise")
+        self.picture, self.histogram = _picture(), _picture(420)
+        self.eps = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(seed))
+        self.draw()
+        super().__init__(
+            [self.words, ui.HBox([self.t, self.play]), ui.HBox([self.picture, self.histogram], layout=WRAP)]
+        )
+        self.words.observe(self.draw, "value")
+        self.t.observe(self.redraw, "value")
+        self.play.observe(lambda change: setattr(self.t, "value", change.new / 100), "value")
+
+    def draw(self, change=None) -> None:
+        """Draw the fruit that the words ask for; words that ask for none leave the picture and say why."""
+        try:
+            asked = understand(self.words.value)
+        except ValueError as error:
+            self.say(str(error))
+            return
+        generator = torch.Generator().manual_seed(self.seed)
+        self.x0 = draw([random_fruit(generator, **asked)], self.size)
+        if change is not None:
+            self.say()
+        self.redraw()
+
+    def redraw(self, change=None) -> None:
+        """Show picture and histogram at the slider's level."""
+        self.x_t = add_noise(self.x0, self.t.value, self.eps)
+        self.picture.value = show.png(self.x_t[0], scale=2)
+        self.histogram.value = show.png(show.histogram_picture(self.x_t[0]))
+
+    def figure(self) -> Figure:
+        levels = noise_levels(4).flip(0)
+        x_t = add_noise(self.x0.expand(5, -1, -1, -1), levels, self.eps.expand(5, -1, -1, -1))
+        return show.row(x_t, [f"t = {t:.2f}" for t in levels], height=2.0)
+
+
+class PairExplorer(Panel):
+    """Pick two noise levels: input, target, the network's answer, and what separates the two.
+
+    Args:
+        model: any callable (x_t, t) -> x0_hat.
+        x0: (1, 3, H, W) float32 in [-1, 1], the clean picture.
+        seed: of the noise.
+    """
+
+    TITLES = ("input x_t", "target x_s", "answer", "difference x 5")
+
+    def __init__(self, model: Callable, x0: Tensor, *, seed: int = 0):
+        self.model, self.x0 = model, x0
+        self.eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(seed))
+        self.levels = ui.FloatRangeSlider(
+            value=(0.5, 0.6), min=0, max=1, step=0.01, description="noise levels s and t", style=WIDE
+        )
+        self.pictures = [_picture(160) for _ in self.TITLES]
+        columns = [ui.VBox([ui.Label(t), p]) for t, p in zip(self.TITLES, self.pictures, strict=True)]
+        super().__init__([self.levels, ui.HBox(columns, layout=WRAP)])
+        self.redraw()
+        self.levels.observe(self.redraw, "value")
+
+    def pair(self, s: float, t: float) -> list[Tensor]:
+        """The four pictures (3, H, W) of a step from t to s."""
+        x_t, x_s = add_noise(self.x0, t, self.eps), add_noise(self.x0, s, self.eps)
+        with torch.no_grad():
+            answer = denoise_step(x_t, self.model(x_t, t), t, s)
+        return [x_t[0], x_s[0], answer[0], 5 * (answer - x_s)[0]]
+
+    def redraw(self, change=None) -> None:
+        """Show the pair at the two levels; equal levels make no step, and the last pair stays."""
+        s, t = self.levels.value
+        if s == t:
+            return self.say("A step needs two different levels: pull the two ends apart.")
+        self.say()
+        for picture, x in zip(self.pictures, self.pair(s, t), strict=True):
+            picture.value = show.png(x, scale=5)
+
+    def figure(self) -> Figure:
+        return show.row(self.pair(*self.levels.value), self.TITLES, height=2.4)
+
+
+class Trajectory(Panel):
+    """Slide through recorded generations, each with the noisy picture above and the current guess below.
+
+    Args:
+        films: {name: all frames that `sample` yielded}; they may differ in their number of steps.
+        which: which picture of each batch.
+    """
+
+    def __init__(self, films: Mapping[str, Sequence[Frame]], *, which: int = 0):
+        self.films, self.which = {name: list(frames) for name, frames in films.items()}, which
+        self.place = ui.IntSlider(min=0, max=100, description="done, %", style=WIDE)
+        self.play = ui.Play(min=0, max=100, interval=60, description="from noise to picture")
+        self.titles = {name: ui.Label() for name in self.films}
+        self.pictures = {name: _picture(180) for name in self.films}
+        columns = [ui.VBox([ui.Label(name), self.titles[name], self.pictures[name]]) for name in self.films]
+        super().__init__([ui.HBox([self.place, self.play]), ui.HBox(columns, layout=WRAP)])
+        self.redraw()
+        self.place.observe(self.redraw, "value")
+        ui.jslink((self.play, "value"), (self.place, "value"))
+
+    def redraw(self, change=None) -> None:
+        """Show every film at the slider's place."""
+        for name, frames in self.films.items():
+            frame = frames[round(self.place.value / 100 * (len(frames) - 1))]
+            both = torch.stack([frame.x_t[self.which], frame.x0_hat[self.which]])
+            self.titles[name].value = f"t = {frame.t:.2f}; above x_t, below x0_hat"
+            self.pictures[name].value = show.png(show.grid(both, columns=1), scale=5)
+
+    def figure(self) -> Figure:
+        films = [[frames[round(i / 5 * (len(frames) - 1))] for i in range(6)] for frames in self.films.values()]
+        lines = [[getattr(f, part)[self.which] for f in film] for film in films for part in ("x_t", "x0_hat")]
+        labels = [label for name in self.films for label in (name, "guess")]
+        return show.rows(lines, [f"{20 * i} %" for i in range(6)], labels)
+
+
+class PromptBox(Panel):
+    """Type words, press Enter, and watch the picture form while it is computed.
+
+    Args:
+        model: a denoiser that knows the words of the course.
+        prompt: what stands in the box at first.
+        folder: where the save button puts pictures and films.
+    """
+
+    KEPT = 8  # earlier results in the strip
+
+    def __init__(self, model: Callable, prompt: str = "a green banana", *, folder: str | Path = "."):
+        self.model, self.folder = model, Path(folder)
+        self.words = ui.Text(value=prompt, description="prompt", continuous_update=False, placeholder="a red apple")
+        self.go = ui.Button(description="Draw it", button_style="primary")
+        self.seed = ui.BoundedIntText(value=0, min=0, max=2**31, description="seed")
+        self.guidance = ui.FloatSlider(
+            value=2, min=-2, max=8, step=0.5, description="guidance", continuous_update=False
+        )
+        self.steps = ui.SelectionSlider(options=[4, 8, 16, 25, 50, 100], value=25, description="steps")
+        self.chips = [
+            ui.Button(description=word, tooltip=f"put {word} into the prompt", layout=ui.Layout(width="auto"))
+            for word in (*COLOURS, *(kind for kind in KINDS if kind not in COLOURS))
+        ]
+        self.noisy, self.guess = _picture(), _picture()
+        self.bar = ui.IntProgress(min=0, max=1, description="ready")
+        self.strip = ui.HBox(layout=WRAP)
+        self.save = ui.Button(description="Save picture and film", disabled=True)
+        self.frames: list[Frame] = []
+        self.results: list[tuple[str, Tensor]] = []
+        columns = [
+            ui.VBox([ui.Label("noisy picture x_t"), self.noisy]),
+            ui.VBox([ui.Label("current guess x0_hat"), self.guess]),
+        ]
+        super().__init__(
+            [
+                ui.HBox([self.words, self.go]),
+                ui.HBox(self.chips, layout=WRAP),
+                ui.HBox([self.seed, self.guidance, self.steps], layout=WRAP),
+                ui.HBox(columns, layout=WRAP),
+                ui.HBox([self.bar, self.save]),
+                self.strip,
+            ]
+        )
+        for control in (self.words, self.seed, self.guidance, self.steps):
+            control.observe(self.draw, "value")
+        self.go.on_click(self.draw)
+        self.save.on_click(self.keep)
+        for chip in self.chips:
+            chip.on_click(self.add_word)
+
+    def add_word(self, chip: ui.Button) -> None:
+        """Put a word into the prompt: a colour in place of the colour, a fruit in place of the fruit."""
+        try:
+            asked = understand(self.words.value)
+        except ValueError:
+            asked = {"colour": None, "kind": None}
+        colour, kind, word = asked["colour"], asked["kind"], chip.description
+        if word in KINDS and (word not in COLOURS or colour):  # "orange" is the fruit once there is a colour
+            kind = word
+        else:
+            colour = word
+        said = phrasings(kind or KINDS[0], colour or COLOURS[0])  # of which one says both, one the kind, one the colour
+        self.words.value = said[1 if kind and colour else 6 if kind else 7]
+
+    def draw(self, change=None) -> None:
+        """Begin a new picture; one that is under way is given up. Words it does not know are answered in place."""
+        try:
+            understand(self.words.value)
+        except ValueError as error:
+            self.stop()
+            return self.say(str(error))
+        self.say()
+        self.start(self.paint(self.words.value))
+
+    async def paint(self, prompt: str) -> None:
+        """Make one picture, and show every step of it as it is computed."""
+        frames, self.save.disabled = [], True
+        self.bar.max, self.bar.value, self.bar.description = self.steps.value, 0, "drawing"
+        moments = sample(
+            self.model,
+            encode(prompt),
+            generator=torch.Generator().manual_seed(self.seed.value),
+            steps=self.steps.value,
+            guidance_scale=self.guidance.value,
+        )
+        for frame in moments:
+            frames.append(frame)
+            self.noisy.value, self.guess.value = (show.png(x[0], scale=8) for x in (frame.x_t, frame.x0_hat))
+            self.bar.value = len(frames) - 1
+            await _rest()
+        self.frames, self.save.disabled, self.bar.description = frames, False, "ready"
+        self.results = [*self.results, (prompt, frames[-1].x_t[0])][-self.KEPT :]
+        self.strip.children = [
+            ui.VBox([ui.Image(value=show.png(x, scale=3), format="png"), ui.Label(words)])
+            for words, x in reversed(self.results)
+        ]
+
+    def keep(self, button=None) -> None:
+        """Write the last picture as PNG and its film as an animated GIF, under a name made of the words."""
+        name = "_".join(split_words(self.results[-1][0]))
+        try:
+            show.save_png(self.frames[-1].x_t[0], self.folder / f"{name}.png", scale=8)
+            show.save_film(self.frames, self.folder / f"{name}.gif")
+        except OSError as error:
+            return self.say(f"Could not be saved: {error}")
+        self.say(f"Saved as {name}.png and {name}.gif.")
+
+    def figure(self) -> Figure:
+        frames = self.frames or list(
+            sample(self.model, encode(self.words.value), generator=torch.Generator().manual_seed(0), steps=25)
+        )
+        return show.film(frames, columns=8)
+
+
+class GuidanceGrid(Panel):
+    """Prompts by guidance scales, filled in one by one from the same noise; stop it when you have seen enough.
+
+    Args:
+        model: a denoiser.
+        prompts: one for each row.
+        scales: one for each column.
+        steps, seed: of the sampling.
+    """
+
+    def __init__(
+        self,
+        model: Callable,
+        prompts: Sequence[str],
+        scales: Sequence[float] = (-2, 0, 1, 2, 4, 8),
+        *,
+        steps: int = 25,
+        seed: int = 0,
+    ):
+        self.model, self.prompts, self.scales, self.steps, self.seed = model, list(prompts), list(scales), steps, seed
+        self.tokens = encode(self.prompts)
+        self.begin = ui.Button(description="Fill in", button_style="primary")
+        self.halt = ui.Button(description="Stop")
+        self.bar = ui.IntProgress(min=0, max=len(prompts) * len(scales))
+        self.cells = [[_picture(96) for _ in scales] for _ in prompts]
+        head = ui.HBox([ui.Label(layout=LABEL), *(ui.Label(f"w = {w:g}", layout=CELL) for w in scales)])
+        lines = [ui.HBox([ui.Label(p, layout=LABEL), *line]) for p, line in zip(prompts, self.cells, strict=True)]
+        super().__init__([ui.HBox([self.begin, self.halt, self.bar]), head, *lines])
+        self.begin.on_click(lambda button: self.start(self.fill()))
+        self.halt.on_click(lambda button: self.stop())
+
+    def generate(self, row: int, scale: float) -> Iterator[Frame]:
+        """The generation of one cell; all cells start from the same noise."""
+        generator = torch.Generator().manual_seed(self.seed)
+        tokens = self.tokens[row : row + 1]
+        return sample(self.model, tokens, generator=generator, steps=self.steps, guidance_scale=scale)
+
+    async def fill(self) -> None:
+        """Compute one cell after another, and show each as soon as it is there."""
+        self.bar.value = 0
+        for row, line in enumerate(self.cells):
+            for cell, scale in zip(line, self.scales, strict=True):
+                for frame in self.generate(row, scale):
+                    cell.value = show.png(frame.x0_hat[0], scale=3)
+                    await _rest()
+                self.bar.value += 1
+
+    def figure(self) -> Figure:
+        lines = [[deque(self.generate(r, w), 1).pop().x_t[0] for w in self.scales] for r in range(len(self.prompts))]
+        return show.rows(lines, [f"w = {w:g}" for w in self.scales], self.prompts)
+
+
+class DiagnosisGame(Panel):
+    """A broken run's pictures and its loss: choose the cause, and hear what gives it away.
+
+    Args:
+        runs: {cause: (pictures (3, H, W) in a grid, losses, what to look at, explanation)}, in the order of the game.
+    """
+
+    def __init__(self, runs: Mapping[str, tuple[Tensor, Sequence[float], str, str]]):
+        self.runs, self.number, self.right = dict(runs), 0, 0
+        self.picture = _picture(640)
+        self.choice = ui.Dropdown(
+            options=["choose the cause", *sorted(self.runs)], description="What is wrong?", style=WIDE
+        )
+        self.next = ui.Button(description="Next run")
+        super().__init__([self.picture, ui.HBox([self.choice, self.next])])
+        self.redraw()
+        self.choice.observe(self.answer, "value")
+        self.next.on_click(self.turn)
+
+    @property
+    def cause(self) -> str:
+        """What is wrong with the run on show."""
+        return list(self.runs)[self.number]
+
+    def run_figure(self, number: int) -> Figure:
+        """Pictures and loss of one run, without its name."""
+        pictures, losses, *_ = list(self.runs.values())[number]
+        letter = "ABCDEFG"[number]
+        return show.beside(pictures, {f"run {letter}": (range(1, len(losses) + 1), losses)}, f"run {letter}")
+
+    def redraw(self) -> None:
+        """Show the run of this turn."""
+        self.picture.value = base64.b64decode(show.figure_png(self.run_figure(self.number)))
+
+    def answer(self, change) -> None:
+        """Say whether the choice is right; if not, where to look."""
+        if change.new in self.runs:
+            _, _, look, why = self.runs[self.cause]
+            self.say(f"Right. {why}" if change.new == self.cause else f"Not {change.new}. {look}")
+
+    def turn(self, button=None) -> None:
+        """Go on to the next run, and after the last to the first."""
+        self.number = (self.number + 1) % len(self.runs)
+        self.choice.value = self.choice.options[0]
+        self.say()
+        self.redraw()
+
+    def figure(self) -> Figure:
+        return self.run_figure(0)

@@ -1,12 +1,30 @@
+import asyncio
+import base64
+import io
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from course_lib import widgets
+from course_lib import show, widgets
+from course_lib.captions import encode
 from course_lib.model import Denoiser
+from course_lib.noise import add_noise
+from course_lib.sample import sample
 from course_lib.train import Run
 
 X0 = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 TOKENS = torch.zeros(6, 12, dtype=torch.int64)
+
+
+def halving(x_t, t, tokens):
+    """A network that makes pictures out of anything."""
+    return x_t.clamp(-1, 1) / 2
+
+
+def generator():
+    return torch.Generator().manual_seed(0)
 
 
 @pytest.fixture
@@ -121,3 +139,198 @@ def test_time_spent_drawing_is_no_training(run, screen, monkeypatch):
     monkeypatch.setattr(widgets.show, "training", slow)
     widgets.watch(run, X0, TOKENS, steps=2, batch_size=2, every=0)
     assert run.seconds < 0.4 * 3
+
+
+def started(work):
+    """Run `work` inside an event loop, as a kernel does, and wait for what it began."""
+
+    async def main():
+        panel = work()
+        await asyncio.gather(*[panel.task] if panel.task else [], return_exceptions=True)
+        return panel
+
+    return asyncio.run(main())
+
+
+def pixels(image):
+    return np.asarray(Image.open(io.BytesIO(image.value))).astype(int)
+
+
+def test_a_drag_shows_the_picture_at_that_level():
+    slider = widgets.NoiseSlider(size=32)
+    assert np.array_equal(pixels(slider.picture)[::2, ::2], show.to_image(slider.x0[0]))
+    before = slider.histogram.value
+    slider.t.value = 1
+    assert torch.equal(slider.x_t, slider.eps) and slider.histogram.value != before
+    slider.play.value = 25
+    assert slider.t.value == 0.25
+    assert torch.equal(slider.x_t, add_noise(slider.x0, 0.25, slider.eps))
+
+
+def test_words_change_the_picture_and_unknown_ones_leave_it_and_say_why():
+    slider = widgets.NoiseSlider(size=32)
+    apple = slider.x0
+    slider.words.value = "a yellow banana"
+    assert not torch.equal(slider.x0, apple) and slider.message.value == ""
+    banana = slider.picture.value
+    slider.words.value = "a <b>bananna</b>"
+    assert slider.picture.value == banana and "<b>" not in slider.message.value
+    assert "never learned" in slider.message.value
+    slider.words.value = "a red apple"
+    assert torch.equal(slider.x0, apple) and slider.message.value == ""
+
+
+def test_the_answer_of_a_perfect_network_is_the_target():
+    x0 = X0[:1]
+    explorer = widgets.PairExplorer(lambda x_t, t: x0, x0)
+    explorer.levels.value = (0.3, 0.8)
+    x_t, x_s, answer, difference = explorer.pair(*explorer.levels.value)
+    assert torch.allclose(answer, x_s, atol=1e-6) and difference.abs().max() < 1e-4
+    shown = explorer.pictures[0].value
+    explorer.levels.value = (0.5, 0.5)
+    assert "two different levels" in explorer.message.value and explorer.pictures[0].value == shown
+
+
+def test_two_films_of_different_length_slide_together():
+    films = {
+        f"{steps} steps": list(
+            sample(halving, encode("a red apple"), generator=generator(), steps=steps, shape=(3, 8, 8))
+        )
+        for steps in (4, 10)
+    }
+    scrubber = widgets.Trajectory(films)
+    scrubber.place.value = 50
+    assert [title.value[:8] for title in scrubber.titles.values()] == ["t = 0.50"] * 2
+    for name, frames in films.items():
+        x_t = frames[len(frames) // 2].x_t[0]
+        assert np.array_equal(pixels(scrubber.pictures[name])[:40:5, ::5], show.to_image(x_t))
+    scrubber.place.value = 100
+    assert scrubber.titles["4 steps"].value.startswith("t = 0.00")
+
+
+def test_a_prompt_is_painted_step_by_step_and_kept(tmp_path):
+    def work():
+        box = widgets.PromptBox(halving, "a red apple", folder=tmp_path)
+        box.steps.value = 4
+        return box
+
+    box = started(work)
+    assert len(box.frames) == 5 and box.bar.value == 4 and box.message.value == ""
+    assert np.array_equal(pixels(box.guess)[::8, ::8], show.to_image(box.frames[-1].x0_hat[0]))
+    assert len(box.strip.children) == 1
+    box.save.click()
+    assert np.array_equal(
+        np.asarray(Image.open(tmp_path / "a_red_apple.png"))[::8, ::8], show.to_image(box.frames[-1].x_t[0])
+    )
+    assert Image.open(tmp_path / "a_red_apple.gif").n_frames == 5
+
+
+def test_a_new_prompt_cancels_the_old_one():
+    async def main():
+        box = widgets.PromptBox(halving, "a red apple")
+        box.draw()
+        first = box.task
+        await asyncio.sleep(0.02)
+        box.words.value = "a green banana"
+        await asyncio.gather(first, box.task, return_exceptions=True)
+        return box, first
+
+    box, first = asyncio.run(main())
+    assert first.cancelled() and [words for words, _ in box.results] == ["a green banana"]
+
+
+def test_an_unknown_word_is_answered_in_place_and_stops_the_old_picture():
+    async def main():
+        box = widgets.PromptBox(halving, "a red apple")
+        box.draw()
+        box.words.value = "a green bananna"
+        await asyncio.gather(box.task, return_exceptions=True)
+        return box
+
+    box = asyncio.run(main())
+    assert "Did you mean &quot;banana&quot;?" in box.message.value and box.task.cancelled() and not box.results
+
+
+@pytest.mark.parametrize(
+    ("prompt", "word", "becomes"),
+    [
+        ("a red apple", "banana", "a red banana"),
+        ("a red apple", "green", "a green apple"),
+        ("an apple", "green", "a green apple"),
+        ("a banana", "apple", "an apple"),
+        ("a green banana", "orange", "a green orange"),
+        ("nonsense", "blue", "a blue fruit"),
+    ],
+)
+def test_chips_build_a_prompt(prompt, word, becomes):
+    def work():
+        box = widgets.PromptBox(halving, prompt)
+        box.steps.value = 4
+        next(chip for chip in box.chips if chip.description == word).click()
+        return box
+
+    assert started(work).words.value == becomes
+
+
+def test_two_boxes_on_one_page_do_not_disturb_each_other():
+    async def main():
+        boxes = [widgets.PromptBox(halving, prompt) for prompt in ("a red apple", "a green banana")]
+        for box in boxes:
+            box.draw()
+        await asyncio.gather(*(box.task for box in boxes))
+        return boxes
+
+    assert [[words for words, _ in box.results] for box in asyncio.run(main())] == [["a red apple"], ["a green banana"]]
+
+
+def test_a_grid_fills_in_from_one_noise_and_can_be_stopped():
+    async def main():
+        grid = widgets.GuidanceGrid(halving, ["a red apple", "a green banana"], (0, 2), steps=4)
+        grid.begin.click()
+        while grid.bar.value < 1:
+            await asyncio.sleep(0.001)
+        grid.halt.click()
+        await asyncio.gather(grid.task, return_exceptions=True)
+        stopped = [[bool(cell.value) for cell in line] for line in grid.cells]
+        grid.begin.click()
+        await grid.task
+        return grid, stopped
+
+    grid, stopped = asyncio.run(main())
+    assert stopped[0][0] and not stopped[1][1]
+    assert all(cell.value for line in grid.cells for cell in line) and grid.bar.value == 4
+    assert grid.cells[0][0].value == grid.cells[1][0].value  # without words the prompts are one
+
+
+def test_the_game_explains_right_and_wrong():
+    runs = {
+        "no EMA": (X0[0], [1.0, 0.5], "Look at the edges.", "The weights jitter."),
+        "wrong range": (X0[1], [1.0, 0.1], "Look at the black.", "Half the range is gone."),
+    }
+    game = widgets.DiagnosisGame(runs)
+    first = game.picture.value
+    game.choice.value = "wrong range"
+    assert "Not wrong range. Look at the edges." in game.message.value
+    game.choice.value = "no EMA"
+    assert "Right. The weights jitter." in game.message.value
+    game.next.click()
+    assert game.picture.value != first and game.message.value == "" and game.choice.index == 0
+    assert "EMA" not in game.run_figure(0).axes[0].get_title()
+
+
+@pytest.mark.parametrize(
+    "panel",
+    [
+        lambda: widgets.NoiseSlider(size=32),
+        lambda: widgets.PairExplorer(lambda x_t, t: X0[:1], X0[:1]),
+        lambda: widgets.Trajectory({"a": list(sample(halving, encode("a pear"), generator=generator(), steps=4))}),
+        lambda: widgets.PromptBox(halving),
+        lambda: widgets.GuidanceGrid(halving, ["a pear"], (1, 2), steps=2),
+        lambda: widgets.DiagnosisGame({"no EMA": (X0[0], [1.0, 0.5], "", "")}),
+    ],
+)
+def test_a_page_without_a_kernel_has_a_figure(panel):
+    shown = panel()._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in shown
+    image = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown["image/png"]))).convert("RGB"))
+    assert image.shape[0] > 100 and image.std() > 10
