@@ -1,8 +1,9 @@
 """From noise to a green banana: a diffusion model small enough to read in an evening.
 
 Reading order: `noise`, `captions`, `model`, `train`, `sample` are the core. Around it: `fruit` draws the
-pictures, `data` collects them, `judge` scores what was generated, `weights` keeps networks in files, `show`
-makes figures, `checks` looks at exercises, and `python -m course_lib` is the command line.
+pictures, `data` collects them, `judge` scores what was generated, `weights` keeps networks in files, `folder`
+opens pictures of your own, `convert` speaks the notation of other papers, `show` makes figures, `checks` looks at
+exercises, and `python -m course_lib` is the command line.
 """
 
 import os
