@@ -46,8 +46,7 @@ test: pictures  ## check style, run the tests, run every notebook and compare it
 	$(PYTHON) -m pytest --nbval --nbval-current-env tests notebooks $(TESTFLAGS)
 
 outputs: pictures  ## run every notebook and keep what it shows, as it is committed (about 12 minutes)
-	$(PYTHON) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
-	    --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
+	$(PYTHON) tests/run_notebooks.py notebooks/*.ipynb
 
 bench: pictures  ## measure quality, time and memory
 	$(PYTHON) tests/benchmarks/bench.py

@@ -7,6 +7,7 @@ which the kernel hears what the learner does next, so that a new wish takes the 
 import asyncio
 import base64
 import html
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -116,7 +117,9 @@ class Panel(ui.VBox):
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **options) -> dict:
-        return super()._repr_mimebundle_(**options) | {"image/png": show.figure_png(self.figure())}
+        name = re.sub("(?<!^)(?=[A-Z])", " ", type(self).__name__).lower()
+        still = {"image/png": show.figure_png(self.figure()), "text/plain": f"<{name}: run the cell to use it>"}
+        return super()._repr_mimebundle_(**options) | still
 
     def say(self, sentence: str = "") -> None:
         """Show a sentence under the controls, or none."""

@@ -23,6 +23,7 @@ LONGEST_CELL = 15  # non-blank lines
 MEDIAN_CELL = 5
 IGNORED_SHARE = 0.25  # of the code cells may have outputs that nobody compares
 LARGEST_FILE = 3_000_000  # bytes
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|Users|tmp|work)\b|\bC:\\")
 NBVAL_MARK = re.compile(r"^\s*#+\s*((?:NBVAL|PYTEST_VALIDATE)_\w+)\s*$", re.MULTILINE)
@@ -86,6 +87,8 @@ def cell_problems(position: int, cell, follower) -> list[str]:
             found.append(f"ends in an error, {output.ename}")
         if output.get("name") == "stderr":
             found.append("writes to stderr")
+        if WIDGET_VIEW in output.get("data", {}):
+            found.append("holds the view of a widget, which is dead without its kernel: run `make outputs`")
     if shows_a_picture(cell) and not (
         follower is not None
         and follower.cell_type == "markdown"
@@ -332,6 +335,10 @@ DAMAGE = {
         "without outputs",
     ),
     "error": (set_output(3, "error", ename="ValueError", evalue="no", traceback=[]), "ValueError"),
+    "dead widget": (
+        set_output(3, "display_data", data={WIDGET_VIEW: {"model_id": "1"}, "text/plain": "a bar"}),
+        "view of a widget",
+    ),
     "stderr": (set_output(3, "stream", name="stderr", text="a warning"), "stderr"),
     "path printed": (set_output(3, "stream", name="stdout", text="saved /home/ann/run"), "absolute path"),
     "path shown": (

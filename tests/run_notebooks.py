@@ -1,0 +1,43 @@
+"""Run notebooks from top to bottom and keep what they show, as it is committed: python tests/run_notebooks.py FILES.
+
+Times are left out, and so are the views of widgets, which are dead without their kernel: in their place a saved page
+shows the picture or the text that came with them.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from tqdm import tqdm
+
+from course_lib.files import whole_file
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def run(path: Path) -> float:
+    """Run one notebook in its own folder and write it, whole or not at all; the seconds it took."""
+    nb = nbformat.read(path, as_version=4)
+    began = time.perf_counter()
+    NotebookClient(
+        nb, timeout=1800, record_timing=False, store_widget_state=False, resources={"metadata": {"path": path.parent}}
+    ).execute()
+    took = time.perf_counter() - began
+    for cell in nb.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET_VIEW, None)
+    nb.metadata.pop("widgets", None)
+    nb.metadata.language_info = {"name": "python"}  # without the version of this machine
+    with whole_file(path) as temporary:
+        nbformat.write(nb, temporary)
+    return took
+
+
+if __name__ == "__main__":
+    for name in (progress := tqdm(sys.argv[1:])):
+        progress.set_description(Path(name).stem)
+        took = run(Path(name))
+        progress.write(f"{took:6.0f} s  {name}")
