@@ -6,6 +6,7 @@ none and a list of what to mend.
 
 import csv
 import difflib
+import io
 import posixpath
 import unicodedata
 import warnings
@@ -100,8 +101,8 @@ def _read_captions(path: Path) -> tuple[list[tuple[int, str, str]], list[str]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         return [], [f'{path.name} is no UTF-8 text. In a spreadsheet, save it as "CSV UTF-8".']
-    head = text.split("\n", 1)[0]
-    reader = csv.reader(text.splitlines(), delimiter=max(",;\t", key=head.count))  # spreadsheets write ; too
+    between = max(",;\t", key=text.split("\n", 1)[0].count)  # not every spreadsheet writes commas
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=between)
     columns = [name.strip().casefold() for name in next(reader, [])]
     if not set(wanted) <= set(columns):
         found = ", ".join(columns) or "nothing"

@@ -77,6 +77,13 @@ def test_a_table_from_any_spreadsheet_is_read(root, between, end, mark):
     assert open_folder(root).captions == ["a cat, red", "dog"]
 
 
+def test_a_caption_may_go_over_two_lines_and_the_lines_after_it_are_counted_right(root):
+    (root / "captions.csv").write_text('file,caption\ncat.png,"a cat\nthat is red"\ndog.jpg,\n')
+    assert "captions.csv, line 4: The caption holds no word" in refusal(root)
+    (root / "captions.csv").write_text('file,caption\ncat.png,"a cat\nthat is red"\ndog.jpg,a dog')
+    assert decode(open_folder(root).tokens, open_folder(root).vocabulary) == ["a cat that is red", "a dog"]
+
+
 def test_all_problems_are_told_at_once_with_their_lines(root):
     Image.new("RGB", (9, 9)).save(root / "bird.png")
     (root / "text.png").write_text("no picture")
