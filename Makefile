@@ -13,6 +13,7 @@ READY := $(VENV)/.ready
 # The Pythons to try, in order. `make env PYTHONS=/path/to/python3.12` names one.
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python
 
+EXTRAS := test
 # Exact versions. `make constraints` replaces them.
 PINS := constraints.txt
 
@@ -24,16 +25,18 @@ endif
 
 LAB_PAGE := notebooks/00_start_here.ipynb
 
+CHROMIUM := chromium
+
 # The notebooks draw in place: an MPLBACKEND from outside would take their figures away.
 unexport MPLBACKEND
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # see course_lib/__init__.py
-export OMP_WAIT_POLICY := PASSIVE
+export GOMP_SPINCOUNT := 2000
 
-.PHONY: help env pictures lab test outputs bench weights figures checksums constraints clean
+.PHONY: help env pictures lab test test-browser outputs bench weights figures checksums constraints clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 env: $(READY)  ## make the environment in .venv (once; again only when its versions change)
 
@@ -44,6 +47,12 @@ test: pictures  ## check style, run the tests, run every notebook and compare it
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m pytest --nbval --nbval-current-env tests notebooks $(TESTFLAGS)
+
+test-browser: pictures  ## play with the widgets in a real JupyterLab in Chromium
+	@chromium=$$(command -v $(CHROMIUM)) || { echo "Chromium is missing. On Debian and Ubuntu: sudo apt install chromium" >&2; \
+	    echo "Elsewhere name one: make test-browser CHROMIUM=/path/to/chrome" >&2; exit 1; }; \
+	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,browser]' && \
+	CHROMIUM="$$chromium" $(PYTHON) -m pytest tests/browser.py $(TESTFLAGS)
 
 outputs: pictures  ## run every notebook and keep what it shows, as it is committed (about 12 minutes)
 	$(PYTHON) tests/run_notebooks.py notebooks/*.ipynb
@@ -88,7 +97,7 @@ export print_checksums
 constraints:  ## write constraints.txt anew: the newest versions in range, torch as it is
 	rm -rf build/newest && mkdir -p build
 	grep '^torch==' constraints.txt > build/pins.txt
-	$(MAKE) env VENV=build/newest PINS=build/pins.txt
+	$(MAKE) env VENV=build/newest PINS=build/pins.txt EXTRAS=test,browser
 	sed -n '/^#/p' constraints.txt > build/constraints.txt
 	build/newest/bin/python -m pip freeze --all --exclude-editable \
 	    | sed -e '/^pip==/d' -e '/^nvidia-/d' -e '/^cuda-/d' -e '/^triton==/d' -e 's/^\(torch==[^+]*\)+.*/\1/' >> build/constraints.txt
@@ -100,7 +109,7 @@ clean:  ## remove the environment, the drawn pictures and caches; what was train
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 # .ready is written last: a set-up that was interrupted leaves none and is taken up again by the next call.
-$(READY): pyproject.toml $(PINS)
+$(READY): pyproject.toml $(PINS) $(wildcard .jupyter/*)
 	@rm -f $(READY)
 	@$(find_python); \
 	if ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
@@ -110,7 +119,10 @@ $(READY): pyproject.toml $(PINS)
 	$(PYTHON) -m pip install -c $(PINS) --upgrade setuptools
 	@$(choose_index); \
 	$(PYTHON) -m pip install -c $(PINS) --no-deps $$index torch
-	$(PYTHON) -m pip install -c $(PINS) --no-build-isolation -e '.[test]'
+	$(PYTHON) -m pip install -c $(PINS) --no-build-isolation -e '.[$(EXTRAS)]'
+	mkdir -p $(VENV)/etc/ipython $(VENV)/share/jupyter/lab/settings
+	cp .jupyter/ipython_kernel_config.py $(VENV)/etc/ipython/
+	cp .jupyter/overrides.json $(VENV)/share/jupyter/lab/settings/
 	@touch $(READY)
 	@echo "The environment is ready."
 

@@ -22,7 +22,10 @@ def run(path: Path) -> float:
     nb = nbformat.read(path, as_version=4)
     began = time.perf_counter()
     NotebookClient(
-        nb, timeout=1800, record_timing=False, store_widget_state=False, resources={"metadata": {"path": path.parent}}
+        nb,
+        extra_arguments=[
+            "--InlineBackend.figure_formats=png"
+        ],  # the crisp figures of the lab are four times as large timeout=1800, record_timing=False, store_widget_state=False, resources={"metadata": {"path": path.parent}}
     ).execute()
     took = time.perf_counter() - began
     for cell in nb.cells:
