@@ -29,12 +29,12 @@ REFERENCE_STEP = 0.15  # seconds of one training step, as `training_step_seconds
 LESSONS = {  # lesson: (minutes for a learner, computing seconds that are fixed, computing seconds that scale)
     "00 start here": (15, 0, 15),
     "01 adding noise": (20, 0, 10),
-    "02 learning to denoise": (35, 40, 25),
-    "03 training on many pictures": (35, 65, 30),
+    "02 learning to denoise": (40, 40, 25),
+    "03 training on many pictures": (45, 65, 30),
     "04 generating from noise": (30, 0, 30),
     "05 captions": (35, 90, 35),
     "06 the green banana": (35, 0, 75),
-    "07 better and faster": (40, 30, 65),
+    "07 better and faster": (45, 30, 65),
     "08 your own pictures": (30, 30, 25),
     "09 toward the real thing": (35, 0, 40),
 }

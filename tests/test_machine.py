@@ -1,10 +1,12 @@
 import platform
 import re
 
+import nbformat
 import pytest
 import torch
 
 from course_lib import machine
+from course_lib.files import DATA
 
 
 def test_cores_and_memory_are_those_a_process_can_have():
@@ -80,3 +82,10 @@ def test_the_forecast_scales_what_goes_with_the_machine_and_only_that(monkeypatc
 def test_all_ten_lessons_are_in_the_forecast():
     assert [name[:2] for name in machine.LESSONS] == [f"{number:02}" for number in range(10)]
     assert machine.about(2) == "about 5 s" and machine.about(720) == "about 12 min"
+
+
+@pytest.mark.parametrize("path", sorted((DATA.parent / "notebooks").glob("*.ipynb")), ids=lambda path: path.name)
+def test_the_minutes_are_those_that_the_lesson_names(path):
+    opening = nbformat.read(path, as_version=4).cells[0].source
+    (minutes,) = [of[0] for name, of in machine.LESSONS.items() if name[:2] == path.name[:2]]
+    assert int(re.search(r"about (\d+) minutes", opening).group(1)) == minutes
