@@ -9,7 +9,7 @@ exercises, and `python -m course_lib` is the command line.
 import os
 
 # Threads that wait for each other spin. Where another program wants the core, they must soon sleep instead: with the
-# usual 300,000 turns, one busy program beside us can make training many times slower. Read when torch is first imported,
+# usual 300,000 turns, one busy program can make training many times slower. Read when torch is first imported,
 # so `make` and environment.yml set it too.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 

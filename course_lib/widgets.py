@@ -191,7 +191,7 @@ class NoiseSlider(Panel):
     def figure(self) -> Figure:
         levels = noise_levels(4).flip(0)
         x_t = add_noise(self.x0.expand(5, -1, -1, -1), levels, self.eps.expand(5, -1, -1, -1))
-        return show.row(x_t, [f"t = {t:.2f}" for t in levels], height=2.0)
+        return show.row(x_t, [f"t = {t:.2f}" for t in levels], height=1.6)
 
 
 class PairExplorer(Panel):

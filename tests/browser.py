@@ -77,18 +77,27 @@ class Lesson:
         self.page = chromium.new_page(viewport={"width": 1400, "height": 1000}, device_scale_factor=2)
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:", address.replace("http", "ws"))) else self.elsewhere.append(r.url))
+        self.page.on(
+            "request",
+            lambda r: (
+                None
+                if r.url.startswith((address, "data:", "blob:", address.replace("http", "ws")))
+                else self.elsewhere.append(r.url)
+            ),
+        )
         self.page.goto(f"{address}/lab/workspaces/{name}/tree/notebooks/{name}.ipynb?token={token}&reset")
         self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").first.wait_for(timeout=90_000)
-        self.page.wait_for_function("document.querySelector('.jp-Notebook-ExecutionIndicator[data-status=idle]')", timeout=90_000)
+        self.page.wait_for_function(
+            "document.querySelector('.jp-Notebook-ExecutionIndicator[data-status=idle]')", timeout=90_000
+        )
 
     def run_all(self):
         """Run all cells and wait until the last one has its number."""
         before = self.page.locator(".jp-CodeCell").count()
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_text("Restart Kernel and Run All Cells…").first.click()
-        self.page.get_by_role("button", name=re.compile("Confirm|Restart")).last.click()
+        self.page.get_by_text("Run All Cells", exact=True).first.click()
         last = self.page.locator(".jp-CodeCell .jp-InputPrompt").last
+        expect(last).to_have_text("[*]:", timeout=60_000)  # saved numbers are gone, the new run is under way
         expect(last).to_have_text(f"[{before}]:", timeout=LONG)
         return self
 
