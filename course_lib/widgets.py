@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from course_lib import show
+from course_lib.broken import FAULTS, BrokenRun, in_order, smooth
 from course_lib.captions import encode, null_tokens, split_words
 from course_lib.data import phrasings, understand
 from course_lib.fruit import COLOURS, KINDS, draw, random_fruit
@@ -443,48 +444,44 @@ class DiagnosisGame(Panel):
     """A broken run's pictures and its loss: choose the cause, and hear what gives it away.
 
     Args:
-        runs: {cause: (pictures (3, H, W) in a grid, losses, what to look at, explanation)}, in the order of the game.
+        ward: the runs, as `broken.load` gives them.
+        causes: the letters of the game and the cause behind each.
     """
 
-    def __init__(self, runs: Mapping[str, tuple[Tensor, Sequence[float], str, str]]):
-        self.runs, self.number, self.right = dict(runs), 0, 0
-        self.picture = _picture(640)
-        self.choice = ui.Dropdown(
-            options=["choose the cause", *sorted(self.runs)], description="What is wrong?", style=WIDE
-        )
-        self.next = ui.Button(description="Next run")
-        super().__init__([self.picture, ui.HBox([self.choice, self.next])])
-        self.redraw()
+    def __init__(self, ward: Mapping[str, BrokenRun], causes: Mapping[str, str] | None = None):
+        self.ward, self.causes = ward, dict(causes or in_order())
+        self.run = ui.ToggleButtons(options=list(self.causes), description="run", style={"button_width": "3em"})
+        self.picture = _picture(900)
+        self.choice = ui.Dropdown(options=["choose the cause", *FAULTS], description="What is wrong?", style=WIDE)
+        self.right: set[str] = set()
+        super().__init__([self.run, self.picture, self.choice])
+        self.turn()
+        self.run.observe(self.turn, "value")
         self.choice.observe(self.answer, "value")
-        self.next.on_click(self.turn)
 
-    @property
-    def cause(self) -> str:
-        """What is wrong with the run on show."""
-        return list(self.runs)[self.number]
+    def run_figure(self, letter: str) -> Figure:
+        """Pictures and loss of one run beside the loss of the healthy one, without its name."""
+        run = self.ward[self.causes[letter]]
+        curves = {f"run {letter}": smooth(run.losses), "healthy": smooth(self.ward["healthy"].losses)}
+        return show.beside(show.grid(run.pictures, columns=4), curves, f"run {letter}")
 
-    def run_figure(self, number: int) -> Figure:
-        """Pictures and loss of one run, without its name."""
-        pictures, losses, *_ = list(self.runs.values())[number]
-        letter = "ABCDEFG"[number]
-        return show.beside(pictures, {f"run {letter}": (range(1, len(losses) + 1), losses)}, f"run {letter}")
-
-    def redraw(self) -> None:
-        """Show the run of this turn."""
-        self.picture.value = base64.b64decode(show.figure_png(self.run_figure(self.number)))
+    def turn(self, change=None) -> None:
+        """Show the run whose letter is pressed."""
+        self.choice.index = 0
+        self.say()
+        self.picture.value = base64.b64decode(show.figure_png(self.run_figure(self.run.value)))
 
     def answer(self, change) -> None:
         """Say whether the choice is right; if not, where to look."""
-        if change.new in self.runs:
-            _, _, look, why = self.runs[self.cause]
-            self.say(f"Right. {why}" if change.new == self.cause else f"Not {change.new}. {look}")
-
-    def turn(self, button=None) -> None:
-        """Go on to the next run, and after the last to the first."""
-        self.number = (self.number + 1) % len(self.runs)
-        self.choice.value = self.choice.options[0]
-        self.say()
-        self.redraw()
+        cause = self.causes[self.run.value]
+        if change.new not in FAULTS:
+            return
+        if change.new != cause:
+            return self.say(f"Not {change.new}. {FAULTS[cause].look}")
+        self.right.add(self.run.value)
+        self.say(
+            f"Right: {cause}. {FAULTS[cause].wrong} {FAULTS[cause].remedy} ({len(self.right)} of {len(self.causes)})"
+        )
 
     def figure(self) -> Figure:
-        return self.run_figure(0)
+        return self.run_figure(next(iter(self.causes)))
