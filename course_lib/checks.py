@@ -24,6 +24,12 @@ Case = tuple[str, tuple]  # what the case is called, and the arguments
 Mistake = tuple[Callable, str]  # a foreseen wrong answer, and what to say about it
 
 RIGHT, UNTOUCHED = "Right!", "not attempted yet"
+SLIPS = {  # what a beginner meant by what Python or PyTorch complains about
+    "bitwise_xor": "to square in Python, write ** 2",
+    "unsupported operand type(s) for ^": "to square in Python, write ** 2",
+    "ZeroDivisionError": "is a fraction upside down?",
+    "non-singleton dimension": "which axes should line up? t[:, None, None, None] has shape (B, 1, 1, 1)",
+}
 PROGRESS = DATA.parent / ".progress.json"  # the exercises passed
 EXERCISES: dict[str, list[str]] = {}  # lesson number to the names of its checks, in order
 
@@ -85,6 +91,9 @@ def _same(result, wanted) -> bool:
 
 def _describe(result, wanted) -> str:
     """What is given and what is wanted, at the first place where they differ."""
+    wanted, result = (v.item() if isinstance(v, Tensor) and not v.ndim else v for v in (wanted, result))
+    if isinstance(wanted, float) and isinstance(result, float):
+        return f"gives {result:.4g}, but {wanted:.4g} is wanted."
     if not isinstance(wanted, Tensor):
         return f"gives {result!r:.80}, but {wanted!r:.80} is wanted."
     if not isinstance(result, Tensor):
@@ -107,7 +116,8 @@ def _compare(attempt: Callable, answer: Callable, cases: Sequence[Case], mistake
         try:
             result = attempt(*copies)
         except Exception as error:  # whatever a learner's function raises is an answer to be explained
-            return f"Not yet: for {name}, your function stops with {type(error).__name__}: {error}"
+            slip = next((f" ({hint})" for part, hint in SLIPS.items() if part in repr(error)), "")
+            return f"Not yet: for {name}, your function stops with {type(error).__name__}: {error}{slip}"
         if _untouched(attempt, result):
             return UNTOUCHED
         if result is None:
@@ -115,7 +125,7 @@ def _compare(attempt: Callable, answer: Callable, cases: Sequence[Case], mistake
         if any(isinstance(a, Tensor) and not torch.equal(a, b) for a, b in zip(arguments, copies, strict=True)):
             return f"Not yet: for {name}, your function changed its input. Compute a new tensor instead."
         wanted = answer(*arguments)
-        if isinstance(wanted, Tensor) and not (isinstance(result, Tensor) and result.shape == wanted.shape):
+        if isinstance(wanted, Tensor) and wanted.ndim and getattr(result, "shape", None) != wanted.shape:
             return f"Not yet: for {name}, your function {_describe(result, wanted)}"
         given.append((name, result, wanted))
     wrong = [(name, result, wanted) for name, result, wanted in given if not _same(result, wanted)]
@@ -400,12 +410,15 @@ def denoise_step(attempt: Callable) -> str:
     g = torch.Generator().manual_seed(4)
     x_t, x0_hat = torch.randn(2, 2, 3, 4, 4, generator=g)
     cases = [
-        ("the last step, from t = 0.5 to s = 0", (x_t, x0_hat, 0.5, 0.0)),
         ("a step from t = 1 to s = 0.75", (x_t, x0_hat, 1.0, 0.75)),
         ("a step from t = 0.8 to s = 0.2", (x_t, x0_hat, 0.8, 0.2)),
+        ("the last step, from t = 0.5 to s = 0", (x_t, x0_hat, 0.5, 0.0)),
     ]
     mistakes = [
         (lambda x_t, x0_hat, t, s: x0_hat, "that is the guess: one giant step, whatever s is. Keep s / t of the rest."),
+        (lambda x_t, x0_hat, t, s: (s / t) * (x_t - x0_hat), "that is what is left of the noise: add it to the guess."),
+        (lambda x_t, x0_hat, t, s: x0_hat + (s / t) * x_t - x0_hat, "brackets: s / t multiplies all of x_t - x0_hat."),
+        (lambda x_t, x0_hat, t, s: x0_hat + 0.75 * (x_t - x0_hat), "the levels are the function's t and s, not fixed."),
         (
             lambda x_t, x0_hat, t, s: x0_hat + s * (x_t - x0_hat),
             "you multiply by s. At level t only t of the noise is there, so what is left of it is s / t.",

@@ -12,6 +12,7 @@ import torch
 from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -166,6 +167,16 @@ def _label(ax: Axes, xlabel: str, ylabel: str) -> None:
     ax.grid(alpha=0.3)
 
 
+def _log_axis(ax: Axes) -> None:
+    """Make the vertical axis logarithmic; where it spans less than two decades, with plain numbers on it."""
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    if high < 100 * low:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+
+
 def curve(x: Tensor, y: Tensor, xlabel: str, ylabel: str, *, log: bool = False, marks: Sequence[float] = ()) -> Figure:
     """A line, with the points at x = marks picked out; `log` makes the vertical axis logarithmic."""
     figure, ax = plt.subplots(figsize=(9, 4.5), layout="tight")
@@ -193,7 +204,7 @@ def curves(
     for (name, (x, y)), (colour, dashes, marker) in zip(series.items(), STYLES, strict=False):
         ax.plot(x, y, dashes, color=colour, marker=marker if marked else None, markersize=10, linewidth=3, label=name)
     if log:
-        ax.set_yscale("log")
+        _log_axis(ax)
     _label(ax, xlabel, ylabel)
     ax.legend(fontsize=FONT)
     plt.close(figure)
@@ -260,13 +271,13 @@ def heat(values: Tensor, rows: Sequence[str], columns: Sequence[str] = (), digit
 
 def beside(picture: Tensor, series: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str) -> Figure:
     """One (3, H, W) picture, such as a `grid`, and beside it up to four loss curves, {name: (steps, losses)}."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6), width_ratios=[1.6, 1], layout="tight")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), width_ratios=[1, 1.5], layout="tight")
     left.imshow(to_image(picture), interpolation="nearest")
     left.set_title(title, fontsize=FONT)
     left.set_axis_off()
     for (name, (x, y)), (colour, dashes, _) in zip(series.items(), STYLES, strict=False):
         right.plot(x, y, dashes, color=colour, linewidth=3, label=name)
-    right.set_yscale("log")
+    _log_axis(right)
     _label(right, "step", "loss")
     right.legend(fontsize=FONT)
     plt.close(figure)
