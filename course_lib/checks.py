@@ -283,7 +283,8 @@ def pair(attempt: Callable) -> str:
     if callable(attempt):
         with contextlib.suppress(Exception):  # `_compare` explains an error
             first, second = stacked(*cases[0][1]), stacked(*cases[0][1])
-            if first is not None and first is not ... and not isinstance(first, Tensor):
+            alone = isinstance(first, Tensor) and first.ndim == 4  # one of the two only
+            if alone or (first is not None and first is not ... and not isinstance(first, Tensor)):
                 return "Not yet: two tensors are wanted, `return input, target`, both of the shape of x0."
             if isinstance(first, Tensor) and isinstance(second, Tensor) and not torch.equal(first, second):
                 return "Not yet: each call gives other noise. Neighbours lie on one road: use the eps you are given."
@@ -325,6 +326,10 @@ def step_factor(attempt: Callable) -> str:
         (lambda t, s: s / t, "s / t is what stays of the noise. What counts is the rest of it, squared."),
         (lambda t, s: 1 - (s / t) ** 2, "first subtract, then square: the error itself shrinks by 1 - s / t."),
         (lambda t, s: (t - s) ** 2, "a step from t to s goes (t - s) / t of the way to the guess, not t - s."),
+        (
+            lambda t, s: (1 - t / s) ** 2 if s else t,
+            "a fraction is upside down: s / t, the lower level over the higher.",
+        ),
         (lambda t, s: 1 / (1 - s / t) ** 2, "upside down: a small step must make the loss smaller."),
     ]
     return _compare(attempt, lambda t, s: (1 - s / t) ** 2, cases, mistakes)

@@ -120,6 +120,22 @@ def test_a_forgotten_return_is_no_stub(capsys):
     assert "without calling it" in said(capsys, checks.signal_to_noise, 0.5)
 
 
+def test_common_slips_of_python_are_explained(capsys):
+    assert "write ** 2" in said(capsys, checks.signal_to_noise, lambda t: ((1 - t) / t) ^ 2)
+    assert "upside down" in said(capsys, checks.denoise_step, lambda x_t, x0_hat, t, s: x0_hat + t / s * (x_t - x0_hat))
+    assert "which axes should line up?" in said(capsys, checks.add_noise, lambda x0, t, eps: (1 - t) * x0 + t * eps)
+
+
+def test_one_picture_is_no_pair(capsys):
+    line = said(capsys, checks.pair, lambda x0, eps, t, s: noise.add_noise(x0, t, eps))
+    assert "two tensors are wanted" in line
+
+
+def test_a_number_will_do_for_a_tensor_without_axes(capsys):
+    assert said(capsys, checks.signal_to_noise, lambda t: float((1 - t) / t) ** 2) == "Right!"
+    assert "gives 3, but 1 is wanted" in said(capsys, checks.signal_to_noise, lambda t: 3.0)
+
+
 def test_what_is_passed_is_remembered_once_and_shown(capsys, progress):
     assert checks.passed() == [] and "0 of 2" in checks.board().data
     said(capsys, checks.signal_to_noise, lambda t: (1 - t) / t)
