@@ -85,7 +85,7 @@ def test_an_untouched_stub_is_not_attempted_yet(capsys, check):
             "adds noise to the noisy picture",
         ),
         (checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), x0 + (t - s) * (eps - x0)), "level t - s"),
-        (checks.pair, lambda x0, eps, t, s: x0 + t * (eps - x0), "returns shape (2, 3, 4, 4)"),
+        (checks.pair, lambda x0, eps, t, s: x0 + t * (eps - x0), "two tensors are wanted"),
         (checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), s), "two tensors are wanted"),
         (checks.pair, lambda x0, eps, t, s: x0 + four(t), "stops with TypeError"),
         (checks.step_factor, lambda t, s: 1 - s / t, "the error squared"),
@@ -124,11 +124,6 @@ def test_common_slips_of_python_are_explained(capsys):
     assert "write ** 2" in said(capsys, checks.signal_to_noise, lambda t: ((1 - t) / t) ^ 2)
     assert "upside down" in said(capsys, checks.denoise_step, lambda x_t, x0_hat, t, s: x0_hat + t / s * (x_t - x0_hat))
     assert "which axes should line up?" in said(capsys, checks.add_noise, lambda x0, t, eps: (1 - t) * x0 + t * eps)
-
-
-def test_one_picture_is_no_pair(capsys):
-    line = said(capsys, checks.pair, lambda x0, eps, t, s: noise.add_noise(x0, t, eps))
-    assert "two tensors are wanted" in line
 
 
 def test_a_number_will_do_for_a_tensor_without_axes(capsys):
