@@ -21,12 +21,16 @@ def run(path: Path) -> float:
     """Run one notebook in its own folder and write it, whole or not at all; the seconds it took."""
     nb = nbformat.read(path, as_version=4)
     began = time.perf_counter()
-    NotebookClient(
+    plain = "--InlineBackend.figure_formats=png"  # not the figures of the lab, which are four times as large
+    client = NotebookClient(
         nb,
-        extra_arguments=[
-            "--InlineBackend.figure_formats=png"
-        ],  # the crisp figures of the lab are four times as large timeout=1800, record_timing=False, store_widget_state=False, resources={"metadata": {"path": path.parent}}
-    ).execute()
+        timeout=1800,
+        record_timing=False,
+        store_widget_state=False,
+        extra_arguments=[plain, "--log-level=ERROR"],
+        resources={"metadata": {"path": path.parent}},
+    )
+    client.execute()
     took = time.perf_counter() - began
     for cell in nb.cells:
         cell.metadata.pop("execution", None)
