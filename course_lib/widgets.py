@@ -29,6 +29,7 @@ from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame, denoise_step, generate, sample
 from course_lib.train import Report, Run, train
 
+BLANK = show.png(torch.zeros(3, 1, 1))  # grey, until there is something to show
 WIDE = {"description_width": "initial"}  # descriptions are never cut
 WRAP, CELL, LABEL = ui.Layout(flex_flow="row wrap"), ui.Layout(width="96px"), ui.Layout(width="150px")
 
@@ -138,7 +139,7 @@ class Panel(ui.VBox):
 
 
 def _picture(width: int = 256) -> ui.Image:
-    return ui.Image(format="png", layout=ui.Layout(width=f"{width}px", max_width="100%", object_fit="contain"))
+    return ui.Image(value=BLANK, format="png", layout=ui.Layout(width=f"{width}px", max_width="100%", object_fit="contain"))
 
 
 async def _rest() -> None:

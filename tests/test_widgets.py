@@ -293,14 +293,14 @@ def test_a_grid_fills_in_from_one_noise_and_can_be_stopped():
             await asyncio.sleep(0.001)
         grid.halt.click()
         await asyncio.gather(grid.task, return_exceptions=True)
-        stopped = [[bool(cell.value) for cell in line] for line in grid.cells]
+        stopped = [[cell.value != widgets.BLANK for cell in line] for line in grid.cells]
         grid.begin.click()
         await grid.task
         return grid, stopped
 
     grid, stopped = asyncio.run(main())
     assert stopped[0][0] and not stopped[1][1]
-    assert all(cell.value for line in grid.cells for cell in line) and grid.bar.value == 4
+    assert all(cell.value != widgets.BLANK for line in grid.cells for cell in line) and grid.bar.value == 4
     assert grid.cells[0][0].value == grid.cells[1][0].value  # without words the prompts are one
 
 
