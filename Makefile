@@ -46,7 +46,7 @@ lab: pictures  ## open the course in JupyterLab (more options: LABFLAGS="--no-br
 test: pictures  ## check style, run the tests, run every notebook and compare its outputs
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m pytest --nbval --nbval-current-env tests notebooks $(TESTFLAGS)
+	$(PYTHON) -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg tests notebooks $(TESTFLAGS)
 
 test-browser: pictures  ## play with the widgets in a real JupyterLab in Chromium
 	@chromium=$$(command -v $(CHROMIUM)) || { echo "Chromium is missing. On Debian and Ubuntu: sudo apt install chromium" >&2; \

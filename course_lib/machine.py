@@ -25,18 +25,18 @@ ENOUGH_MEMORY = 2.0  # GiB free
 READY = "**Your machine is ready.**"
 
 # Measured on the reference machine, two idle cores of a server from 2023.
-REFERENCE_STEP = 0.15  # seconds of one training step, as `training_step_seconds` measures it
+REFERENCE_STEP = 0.16  # seconds of one training step, as `training_step_seconds` measures it
 LESSONS = {  # lesson: (minutes for a learner, computing seconds that are fixed, computing seconds that scale)
-    "00 start here": (15, 0, 15),
-    "01 adding noise": (20, 0, 10),
-    "02 learning to denoise": (40, 40, 25),
-    "03 training on many pictures": (45, 65, 30),
-    "04 generating from noise": (30, 0, 30),
-    "05 captions": (35, 90, 35),
-    "06 the green banana": (35, 0, 75),
-    "07 better and faster": (45, 30, 65),
-    "08 your own pictures": (30, 30, 25),
-    "09 toward the real thing": (35, 0, 40),
+    "00 start here": (15, 0, 13),
+    "01 adding noise": (20, 0, 8),
+    "02 learning to denoise": (40, 0, 112),
+    "03 training on many pictures": (45, 0, 134),
+    "04 generating from noise": (30, 0, 39),
+    "05 captions": (35, 80, 27),
+    "06 the green banana": (35, 0, 86),
+    "07 better and faster": (45, 0, 125),
+    "08 your own pictures": (30, 0, 67),
+    "09 toward the real thing": (35, 0, 21),
 }
 
 

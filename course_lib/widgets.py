@@ -139,7 +139,8 @@ class Panel(ui.VBox):
 
 
 def _picture(width: int = 256) -> ui.Image:
-    return ui.Image(value=BLANK, format="png", layout=ui.Layout(width=f"{width}px", max_width="100%", object_fit="contain"))
+    layout = ui.Layout(width=f"{width}px", max_width="100%", object_fit="contain")
+    return ui.Image(value=BLANK, format="png", layout=layout)
 
 
 async def _rest() -> None:

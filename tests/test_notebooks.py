@@ -4,6 +4,7 @@ These tests read the committed notebooks and run none of them; `pytest --nbval` 
 """
 
 import builtins
+import configparser
 import importlib
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from statistics import median
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from run_notebooks import finished
 
 import course_lib
 
@@ -382,6 +384,22 @@ def test_each_rule_finds_its_problem_and_no_other(damage, tmp_path):
         written(nb, path)
     (found,) = problems(nb, path)
     assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("began", "ended"),
+    [
+        ("a green banana:   0%|          | 0/51 [00:00<?, ?it/s]", "a green banana: 100%|██████████| 51/51"),
+        ("training   0 %|          | ? left", "training 100%|██████████|"),
+        ("<Figure size 320x375 with 1 Axes>", "<Figure size 320x375 with 1 Axes>"),
+    ],
+)
+def test_a_saved_bar_stands_at_its_end_and_nbval_takes_its_states_for_the_same(began, ended):
+    assert finished(began) == ended
+    config = configparser.RawConfigParser()
+    config.read(Path(__file__).with_name("nbval.cfg"))
+    alike = [re.sub(config["bars"]["regex"], "BAR", text) for text in (began, ended)]
+    assert alike[0] == alike[1]
 
 
 @pytest.mark.parametrize("name", ["noise.ipynb", "1_noise.ipynb", "01-noise.ipynb", "01_Noise.ipynb"])
