@@ -327,7 +327,7 @@ def step_factor(attempt: Callable) -> str:
         (lambda t, s: 1 - (s / t) ** 2, "first subtract, then square: the error itself shrinks by 1 - s / t."),
         (lambda t, s: (t - s) ** 2, "a step from t to s goes (t - s) / t of the way to the guess, not t - s."),
         (
-            lambda t, s: (1 - t / s) ** 2 if s else t,
+            lambda t, s: (1 - t / s) ** 2,
             "a fraction is upside down: s / t, the lower level over the higher.",
         ),
         (lambda t, s: 1 / (1 - s / t) ** 2, "upside down: a small step must make the loss smaller."),
