@@ -35,6 +35,8 @@ def denoise_step(x_t: Tensor, x0_hat: Tensor, t: float | Tensor, s: float | Tens
     """Go from noise level t to a lower one: x_s = x0_hat + (s / t) (x_t - x0_hat).
 
     The part of x_t that is not the guess shrinks by s / t. At s = 0 nothing is left of it: the step lands on x0_hat.
+    Of an error in the guess a part goes over: x_s_hat - x_s = (1 - s/t) (x0_hat - x0), so the loss on x_s is
+    (1 - s/t)^2 times the loss on x0.
 
     Args:
         x_t: (B, 3, H, W) float, noisy pictures.

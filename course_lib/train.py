@@ -75,8 +75,7 @@ def neighbour_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: 
     """The squared error of a slightly less noisy picture: mean of |x_s_hat - x_s|^2, with s = max(t - gap, 0).
 
     Here the model answers x_s itself: (x_t, t, tokens) -> x_s_hat. Neighbours share one noise, so a right answer can
-    be fed back as it is. gap = 1 asks for the clean picture at once. Behind `denoise_step` a guess x0_hat gives
-    x_s_hat - x_s = (1 - s/t) (x0_hat - x0): the loss on x_s is (1 - s/t)^2 times the loss on x0.
+    be fed back as it is. gap = 1 asks for the clean picture at once.
 
     Args and returns as for `denoising_loss`; gap: how much less noisy, more than 0. Raises as `add_noise`.
     """
