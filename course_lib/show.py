@@ -1,6 +1,5 @@
 """Pictures to look at: rows, films and curves, legible from the last row of a lecture room."""
 
-import base64
 import inspect
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,11 +43,15 @@ def grid(pictures: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
     return sheet
 
 
+def _enlarged(picture: Tensor, scale: int) -> Image.Image:
+    image = Image.fromarray(to_image(picture))
+    return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+
+
 def save_png(picture: Tensor, path: str | Path, scale: int = 1) -> None:
     """Write one (3, H, W) picture as a PNG file, every pixel a square of scale x scale; whole or not at all."""
-    image = Image.fromarray(to_image(picture))
     with whole_file(path) as temporary:
-        image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(temporary, "PNG")
+        _enlarged(picture, scale).save(temporary, "PNG")
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
@@ -59,16 +62,16 @@ def save_figure(figure: Figure, path: str | Path) -> None:
 
 def png(picture: Tensor, scale: int = 1) -> bytes:
     """One (3, H, W) picture as the bytes of a PNG file, every pixel a square of scale x scale."""
-    image, file = Image.fromarray(to_image(picture)), io.BytesIO()
-    image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(file, "PNG")
+    file = io.BytesIO()
+    _enlarged(picture, scale).save(file, "PNG")
     return file.getvalue()
 
 
-def figure_png(figure: Figure) -> str:
-    """A figure as a notebook keeps it: a PNG in base64."""
+def figure_png(figure: Figure) -> bytes:
+    """A figure as the bytes of a PNG file."""
     file = io.BytesIO()
     figure.savefig(file, format="png", bbox_inches="tight", facecolor="white")
-    return base64.b64encode(file.getvalue()).decode()
+    return file.getvalue()
 
 
 def histogram_picture(picture: Tensor, height: int = 256, width: int = 420) -> Tensor:
@@ -88,10 +91,7 @@ def histogram_picture(picture: Tensor, height: int = 256, width: int = 420) -> T
 
 def save_film(frames: Sequence[Frame], path: str | Path, which: int = 0, scale: int = 6) -> None:
     """Write a generation as an animated GIF of about four seconds, noisy picture left, guess right; whole or not."""
-    images = [
-        Image.fromarray(to_image(grid(torch.stack([f.x_t[which], f.x0_hat[which]])))).resize((66 * scale, 32 * scale))
-        for f in frames
-    ]
+    images = [_enlarged(grid(torch.stack([f.x_t[which], f.x0_hat[which]])), scale) for f in frames]
     times = [max(20, 4000 // len(images))] * (len(images) - 1) + [2000]
     with whole_file(path) as temporary:
         images[0].save(temporary, "GIF", save_all=True, append_images=images[1:], duration=times, loop=0)

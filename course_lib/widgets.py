@@ -24,6 +24,7 @@ from course_lib import show
 from course_lib.broken import FAULTS, BrokenRun, in_order, smooth
 from course_lib.captions import encode, null_tokens, split_words
 from course_lib.data import phrasings, understand
+from course_lib.files import DATA
 from course_lib.fruit import COLOURS, KINDS, draw, random_fruit
 from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame, denoise_step, generate, sample
@@ -107,20 +108,19 @@ def watch(
 
 
 class Panel(ui.VBox):
-    """Controls and pictures in one box. Where no kernel runs, its `figure` is shown instead, never an empty box."""
+    """Controls and pictures in one box. Where no kernel runs, its `figure()` is shown instead, never an empty box."""
 
     def __init__(self, children: Sequence[ui.Widget]):
         self.message = ui.HTML()
         self.task: asyncio.Task | None = None
         super().__init__([*children, self.message])
 
-    def figure(self) -> Figure:
-        """What the panel shows, as a figure for pages without a kernel."""
-        raise NotImplementedError
-
     def _repr_mimebundle_(self, **options) -> dict:
         name = re.sub("(?<!^)(?=[A-Z])", " ", type(self).__name__).lower()
-        still = {"image/png": show.figure_png(self.figure()), "text/plain": f"<{name}: run the cell to use it>"}
+        still = {
+            "image/png": base64.b64encode(show.figure_png(self.figure())).decode(),
+            "text/plain": f"<{name}: run the cell to use it>",
+        }
         return super()._repr_mimebundle_(**options) | still
 
     def say(self, sentence: str = "") -> None:
@@ -286,7 +286,7 @@ class PromptBox(Panel):
 
     KEPT = 8  # earlier results in the strip
 
-    def __init__(self, model: Callable, prompt: str = "a green banana", *, folder: str | Path = "."):
+    def __init__(self, model: Callable, prompt: str = "a green banana", *, folder: str | Path = DATA.parent / "runs"):
         self.model, self.folder = model, Path(folder)
         self.words = ui.Text(value=prompt, description="prompt", continuous_update=False, placeholder="a red apple")
         self.go = ui.Button(description="Draw it", button_style="primary")
@@ -381,7 +381,7 @@ class PromptBox(Panel):
             show.save_film(self.frames, self.folder / f"{name}.gif")
         except OSError as error:
             return self.say(f"Could not be saved: {error}")
-        self.say(f"Saved as {name}.png and {name}.gif.")
+        self.say(f"Saved in {self.folder.name}/ as {name}.png and {name}.gif.")
 
     def figure(self) -> Figure:
         frames = self.frames or list(
@@ -471,7 +471,7 @@ class DiagnosisGame(Panel):
         """Show the run whose letter is pressed."""
         self.choice.index = 0
         self.say()
-        self.picture.value = base64.b64decode(show.figure_png(self.run_figure(self.run.value)))
+        self.picture.value = show.figure_png(self.run_figure(self.run.value))
 
     def answer(self, change) -> None:
         """Say whether the choice is right; if not, where to look."""
