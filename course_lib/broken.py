@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.captions import encode, null_tokens
-from course_lib.data import Bar, no_bar
+from course_lib.data import Bar, from_bytes, no_bar
 from course_lib.files import DATA, read_tensors, write_tensors
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise, expand_level
@@ -195,7 +195,7 @@ def load(path: str | Path = DATA / "broken.safetensors") -> dict[str, BrokenRun]
     if about.get("kind") != "broken runs":
         raise ValueError(f"{path} holds no broken runs. `python -m course_lib broken` makes them.")
     return {
-        name: BrokenRun(tensors[f"{name}.losses"], tensors[f"{name}.pictures"].float() / 127.5 - 1)
+        name: BrokenRun(tensors[f"{name}.losses"], from_bytes(tensors[f"{name}.pictures"]))
         for name in ("healthy", *FAULTS)
     }
 

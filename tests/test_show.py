@@ -128,3 +128,9 @@ def test_folded_lines_hide_what_they_say():
     text = show.folded({"run A": "too warm", "run B": "too cold"}).data
     assert text.count("<details><summary>run ") == 2 and text.count("</details>") == 2
     assert "<summary>run B</summary>\n\ntoo cold\n\n</details>" in text
+
+
+def test_an_animated_film_has_every_frame_and_pictures_of_any_size(tmp_path):
+    show.save_film(frames(4), tmp_path / "film.gif", scale=3)
+    film = Image.open(tmp_path / "film.gif")
+    assert film.n_frames == 4 and film.size == (3 * (8 + 2 + 8), 3 * 8)

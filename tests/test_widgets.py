@@ -225,6 +225,7 @@ def test_a_prompt_is_painted_step_by_step_and_kept(tmp_path):
         np.asarray(Image.open(tmp_path / "a_red_apple.png"))[::8, ::8], show.to_image(box.frames[-1].x_t[0])
     )
     assert Image.open(tmp_path / "a_red_apple.gif").n_frames == 5
+    assert f"Saved in {tmp_path.name}/" in box.message.value
 
 
 def test_a_new_prompt_cancels_the_old_one():
