@@ -21,7 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from course_lib.captions import NO_WORD, encode, split_words
-from course_lib.data import SIZE, Bar, from_bytes, no_bar
+from course_lib.data import SIZE, Bar, no_bar
 
 CAPTION_FILES = {"captions.csv": ("file", "caption"), "metadata.csv": ("file_name", "text")}  # name: its two columns
 ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif"}
@@ -91,7 +91,7 @@ def prepare(image: Image.Image, size: int = SIZE) -> Tensor:
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = image.crop((left, top, left + side, top + side))  # whole pixels, where ImageOps.fit would cut through them
     small = square.resize((size, size), Image.Resampling.BICUBIC)
-    return from_bytes(torch.from_numpy(np.array(small)).permute(2, 0, 1))
+    return crop_and_scale(torch.from_numpy(np.array(small)).permute(2, 0, 1))
 
 
 def _read_captions(path: Path) -> tuple[list[tuple[int, str, str]], list[str]]:
