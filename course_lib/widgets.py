@@ -19,6 +19,7 @@ import torch
 from IPython.display import display
 from matplotlib.figure import Figure
 from torch import Tensor
+from traitlets import Unicode
 
 from course_lib import show
 from course_lib.broken import FAULTS, BrokenRun, in_order, smooth
@@ -33,7 +34,10 @@ from course_lib.train import Report, Run, train
 BLANK = show.png(torch.zeros(3, 1, 1))  # grey, until there is something to show
 WIDE = {"description_width": "initial"}  # descriptions are never cut
 WRAP, CELL, LABEL = ui.Layout(flex_flow="row wrap"), ui.Layout(width="96px"), ui.Layout(width="150px")
+LONG = ui.Layout(width="440px", max_width="100%")
+AXIS = "how often each pixel value occurs, from -3 to 3; lines at -1, 0 and 1"
 
+PLAY_SECONDS = 5.0
 SAMPLING_STEPS = 8  # few, so that a look costs little
 HISTORY: WeakKeyDictionary[Run, list[Report]] = WeakKeyDictionary()  # what `watch` has seen of each run
 
@@ -138,14 +142,29 @@ class Panel(ui.VBox):
             self.task.cancel()
 
 
-def _picture(width: int = 256) -> ui.Image:
-    layout = ui.Layout(width=f"{width}px", max_width="100%", object_fit="contain")
-    return ui.Image(value=BLANK, format="png", layout=layout)
+class Picture(ui.Image):
+    """A place for a PNG picture, grey at first; `what` it shows is told to those who cannot see it."""
+
+    description = Unicode().tag(sync=True)  # ipywidgets 8 shows no tooltip, and no picture, where this is missing
+
+    def __init__(self, what: str, width: int = 256, value: bytes = BLANK):
+        layout = ui.Layout(width=f"{width}px", max_width="100%", object_fit="contain")
+        super().__init__(value=value, format="png", layout=layout, tooltip=what)
 
 
 async def _rest() -> None:
     """Let the kernel hear of new drags and words, which may cancel us."""
     await asyncio.sleep(0.001)
+
+
+async def _play(slider: ui.FloatSlider | ui.IntSlider) -> None:
+    """Move a slider from end to end; whoever takes hold of it meanwhile keeps it."""
+    ticks = round((slider.max - slider.min) / slider.step)
+    for tick in range(ticks + 1):
+        slider.value = here = round(slider.min + tick * slider.step, 6)
+        await asyncio.sleep(PLAY_SECONDS / ticks)
+        if slider.value != here:
+            return
 
 
 class NoiseSlider(Panel):
@@ -160,17 +179,21 @@ class NoiseSlider(Panel):
     def __init__(self, caption: str = "a red apple", *, size: int = 128, seed: int = 0):
         self.size, self.seed = size, seed
         self.words = ui.Text(value=caption, description="picture", continuous_update=False)
-        self.t = ui.FloatSlider(min=0, max=1, step=0.01, description="noise level t", style=WIDE)
-        self.play = ui.Play(min=0, max=100, interval=100, description="from picture to noise")
-        self.picture, self.histogram = _picture(), _picture(420)
+        self.t = ui.FloatSlider(min=0, max=1, step=0.01, description="noise level t", style=WIDE, layout=LONG)
+        self.play = ui.Button(description="Play", icon="play", tooltip="from picture to noise")
+        self.picture, self.histogram = Picture("noisy picture x_t"), Picture("histogram of the pixel values", 420)
         self.eps = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(seed))
         self.draw()
         super().__init__(
-            [self.words, ui.HBox([self.t, self.play]), ui.HBox([self.picture, self.histogram], layout=WRAP)]
+            [
+                self.words,
+                ui.HBox([self.t, self.play], layout=WRAP),
+                ui.HBox([self.picture, ui.VBox([self.histogram, ui.Label(AXIS)])], layout=WRAP),
+            ]
         )
         self.words.observe(self.draw, "value")
         self.t.observe(self.redraw, "value")
-        self.play.observe(lambda change: setattr(self.t, "value", change.new / 100), "value")
+        self.play.on_click(lambda button: self.start(_play(self.t)))
 
     def draw(self, change=None) -> None:
         """Draw the fruit that the words ask for; words that ask for none leave the picture and say why."""
@@ -212,9 +235,9 @@ class PairExplorer(Panel):
         self.model, self.x0 = model, x0
         self.eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(seed))
         self.levels = ui.FloatRangeSlider(
-            value=(0.5, 0.6), min=0, max=1, step=0.01, description="noise levels s and t", style=WIDE
+            value=(0.5, 0.6), min=0, max=1, step=0.01, description="noise levels s and t", style=WIDE, layout=LONG
         )
-        self.pictures = [_picture(160) for _ in self.TITLES]
+        self.pictures = [Picture(title, 160) for title in self.TITLES]
         columns = [ui.VBox([ui.Label(t), p]) for t, p in zip(self.TITLES, self.pictures, strict=True)]
         super().__init__([self.levels, ui.HBox(columns, layout=WRAP)])
         self.redraw()
@@ -250,15 +273,15 @@ class Trajectory(Panel):
 
     def __init__(self, films: Mapping[str, Sequence[Frame]], *, which: int = 0):
         self.films, self.which = {name: list(frames) for name, frames in films.items()}, which
-        self.place = ui.IntSlider(min=0, max=100, description="done, %", style=WIDE)
-        self.play = ui.Play(min=0, max=100, interval=60, description="from noise to picture")
+        self.place = ui.IntSlider(min=0, max=100, description="done, %", style=WIDE, layout=LONG)
+        self.play = ui.Button(description="Play", icon="play", tooltip="from noise to picture")
         self.titles = {name: ui.Label() for name in self.films}
-        self.pictures = {name: _picture(180) for name in self.films}
+        self.pictures = {name: Picture(f"{name}: x_t above, x0_hat below", 180) for name in self.films}
         columns = [ui.VBox([ui.Label(name), self.titles[name], self.pictures[name]]) for name in self.films]
-        super().__init__([ui.HBox([self.place, self.play]), ui.HBox(columns, layout=WRAP)])
+        super().__init__([ui.HBox([self.place, self.play], layout=WRAP), ui.HBox(columns, layout=WRAP)])
         self.redraw()
         self.place.observe(self.redraw, "value")
-        ui.jslink((self.play, "value"), (self.place, "value"))
+        self.play.on_click(lambda button: self.start(_play(self.place)))
 
     def redraw(self, change=None) -> None:
         """Show every film at the slider's place."""
@@ -299,7 +322,7 @@ class PromptBox(Panel):
             ui.Button(description=word, tooltip=f"put {word} into the prompt", layout=ui.Layout(width="auto"))
             for word in (*COLOURS, *(kind for kind in KINDS if kind not in COLOURS))
         ]
-        self.noisy, self.guess = _picture(), _picture()
+        self.noisy, self.guess = Picture("noisy picture x_t"), Picture("current guess x0_hat")
         self.bar = ui.IntProgress(min=0, max=1, description="ready")
         self.strip = ui.HBox(layout=WRAP)
         self.save = ui.Button(description="Save picture and film", disabled=True)
@@ -369,8 +392,7 @@ class PromptBox(Panel):
         self.frames, self.save.disabled, self.bar.description = frames, False, "ready"
         self.results = [*self.results, (prompt, frames[-1].x_t[0])][-self.KEPT :]
         self.strip.children = [
-            ui.VBox([ui.Image(value=show.png(x, scale=3), format="png"), ui.Label(words)])
-            for words, x in reversed(self.results)
+            ui.VBox([Picture(words, 96, show.png(x, scale=3)), ui.Label(words)]) for words, x in reversed(self.results)
         ]
 
     def keep(self, button=None) -> None:
@@ -414,7 +436,7 @@ class GuidanceGrid(Panel):
         self.begin = ui.Button(description="Fill in", button_style="primary")
         self.halt = ui.Button(description="Stop")
         self.bar = ui.IntProgress(min=0, max=len(prompts) * len(scales))
-        self.cells = [[_picture(96) for _ in scales] for _ in prompts]
+        self.cells = [[Picture(f"{prompt}, w = {w:g}", 96) for w in scales] for prompt in prompts]
         head = ui.HBox([ui.Label(layout=LABEL), *(ui.Label(f"w = {w:g}", layout=CELL) for w in scales)])
         lines = [ui.HBox([ui.Label(p, layout=LABEL), *line]) for p, line in zip(prompts, self.cells, strict=True)]
         super().__init__([ui.HBox([self.begin, self.halt, self.bar]), head, *lines])
@@ -453,7 +475,7 @@ class DiagnosisGame(Panel):
     def __init__(self, ward: Mapping[str, BrokenRun], causes: Mapping[str, str] | None = None):
         self.ward, self.causes = ward, dict(causes or in_order())
         self.run = ui.ToggleButtons(options=list(self.causes), description="run", style={"button_width": "3em"})
-        self.picture = _picture(900)
+        self.picture = Picture("pictures and loss of the run", 900)
         self.choice = ui.Dropdown(options=["choose the cause", *FAULTS], description="What is wrong?", style=WIDE)
         self.right: set[str] = set()
         super().__init__([self.run, self.picture, self.choice])

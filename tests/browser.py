@@ -1,109 +1,169 @@
 """The widgets in a real JupyterLab in a real browser: `make test-browser`. Needs Chromium, named in $CHROMIUM.
 
-JupyterLab runs from this environment on a free port of this computer, with a token, on a copy of the notebooks.
-Screenshots of what was seen are kept in build/browser/.
+JupyterLab runs from this environment on a free port of this computer, with a token, on a copy of the notebooks without
+their outputs, so that whatever is seen was made in this run. Screenshots are kept in build/browser/.
 """
 
 import io
+import json
 import os
 import re
 import secrets
-import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+import torch
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Locator, expect, sync_playwright
+
+from course_lib.data import from_bytes
+from course_lib.weights import load_judge
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOTS = ROOT / "build" / "browser"
-OPTIONS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-LONG = 300_000  # milliseconds; a lesson trains
+OPTIONS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+LONG = 600_000  # milliseconds; a lesson computes
+GREEN_BANANA = ("banana", "green")
+CONTRAST = """element => {
+    const light = colour => {
+        const [r, g, b] = colour.match(/[0-9.]+/g).map(v => v / 255).map(
+            v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    let behind = element;
+    while (getComputedStyle(behind).backgroundColor.match(/, 0\\)|transparent/)) behind = behind.parentElement;
+    const ends = [light(getComputedStyle(element).color), light(getComputedStyle(behind).backgroundColor)];
+    return (Math.max(...ends) + 0.05) / (Math.min(...ends) + 0.05);
+}"""  # WCAG 2.2, "contrast ratio"
+
+
+class Lab:
+    """A running JupyterLab, in a folder of its own."""
+
+    def __init__(self, folder: Path):
+        (folder / "notebooks").mkdir()
+        for path in (ROOT / "notebooks").glob("*.ipynb"):
+            notebook = nbformat.read(path, as_version=4)
+            for cell in notebook.cells:
+                if cell.cell_type == "code":
+                    cell.outputs, cell.execution_count = [], None
+            nbformat.write(notebook, folder / "notebooks" / path.name)
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        self.address, self.token = f"http://127.0.0.1:{port}", secrets.token_hex(16)
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+        command += [f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1"]
+        command += [f"--IdentityProvider.token={self.token}"]
+        home = {"HOME": str(folder), "JUPYTER_CONFIG_DIR": str(folder / "config")}
+        with (folder / "lab.log").open("w") as log:
+            self.server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **home})
+        for _ in range(120):
+            try:
+                self.ask("")
+                return
+            except OSError:
+                assert self.server.poll() is None, (folder / "lab.log").read_text()
+                time.sleep(0.5)
+        raise AssertionError("JupyterLab does not answer")
+
+    def ask(self, what: str, method: str = "GET"):
+        """Ask the server's own interface; the answer, read from JSON."""
+        request = urllib.request.Request(
+            f"{self.address}/api/{what}", method=method, headers={"Authorization": f"token {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read() or "null")
+
+    def until_kernel_listens(self) -> None:
+        """Wait until the only kernel is idle and the page is connected to it; before that, Run All is lost."""
+        for _ in range(240):
+            states = [s["kernel"]["execution_state"] for s in self.ask("sessions") if s["kernel"]["connections"]]
+            if states == ["idle"]:
+                return
+            time.sleep(0.5)
+        raise AssertionError(f"no kernel listens: {self.ask('sessions')}")
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """A running JupyterLab: its address and token. Lessons are copies, so that nothing of the course changes."""
-    folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    token = secrets.token_hex(16)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += [f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={token}"]
-    home = {"HOME": str(folder), "JUPYTER_CONFIG_DIR": str(folder / "config")}
-    with (folder / "lab.log").open("w") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **home})
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(f"{address}/api?token={token}", timeout=2)
-            break
-        except OSError:
-            assert server.poll() is None, (folder / "lab.log").read_text()
-            time.sleep(0.5)
-    yield address, token
-    server.terminate()
-    server.wait(20)
+    lab = Lab(tmp_path_factory.mktemp("lab"))
+    yield lab
+    lab.server.terminate()
+    lab.server.wait(20)
 
 
 @pytest.fixture(scope="session")
 def chromium():
     with sync_playwright() as p:
-        browser = p.chromium.launch(
-            executable_path=os.environ["CHROMIUM"],
-            args=[*OPTIONS.split(), "--disable-component-update", "--disable-sync"],
-        )
+        browser = p.chromium.launch(executable_path=os.environ["CHROMIUM"], args=OPTIONS.split())
         yield browser
         browser.close()
 
 
 class Lesson:
-    """One lesson open in the lab, all its cells run."""
+    """One lesson open in the lab."""
 
-    def __init__(self, chromium, lab, name: str):
-        address, token = lab
+    def __init__(self, chromium, lab: Lab, name: str):
         self.name, self.errors, self.elsewhere = name, [], []
         self.page = chromium.new_page(viewport={"width": 1400, "height": 1000}, device_scale_factor=2)
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on(
-            "request",
-            lambda r: (
-                None
-                if r.url.startswith((address, "data:", "blob:", address.replace("http", "ws")))
-                else self.elsewhere.append(r.url)
-            ),
-        )
-        self.page.goto(f"{address}/lab/workspaces/{name}/tree/notebooks/{name}.ipynb?token={token}&reset")
-        self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").first.wait_for(timeout=90_000)
-        self.page.wait_for_function(
-            "document.querySelector('.jp-Notebook-ExecutionIndicator[data-status=idle]')", timeout=90_000
-        )
+        here = (lab.address, lab.address.replace("http", "ws"), "data:", "blob:")
+        self.page.on("request", lambda r: None if r.url.startswith(here) else self.elsewhere.append(r.url))
+        self.page.goto(f"{lab.address}/lab/workspaces/{name}/tree/notebooks/{name}.ipynb?token={lab.token}&reset")
+        self.cells = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
+        self.cells.first.wait_for(timeout=90_000)
+        expect(self.page.locator(".jp-Toolbar-kernelName")).to_contain_text("Python", timeout=90_000)
+        lab.until_kernel_listens()
+
+    def menu(self, *path: str) -> None:
+        """Choose from the menu bar."""
+        self.page.get_by_role("menuitem", name=path[0], exact=True).first.click()
+        for name in path[1:]:
+            self.page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).last.click()
+
+    def prompt(self, cell: Locator) -> Locator:
+        return cell.locator(".jp-InputPrompt")
 
     def run_all(self):
         """Run all cells and wait until the last one has its number."""
-        last = self.page.locator(".jp-CodeCell .jp-InputPrompt").last
-        for _ in range(10):  # a kernel that has just started may drop what it is sent
-            self.page.get_by_role("menuitem", name="Run", exact=True).click()
-            self.page.get_by_text("Run All Cells", exact=True).first.click()
-            self.page.wait_for_timeout(2000)
-            if last.inner_text() == "[*]:":
-                break
-        expect(last).to_have_text(re.compile(r"^\[\d+\]:"), timeout=LONG)
+        self.menu("Run", "Run All Cells")
+        expect(self.prompt(self.cells.last)).to_have_text(re.compile(r"^\[\d+\]:"), timeout=LONG)
+        assert self.page.locator(".jp-RenderedText[data-mime-type$=stderr]").all_inner_texts() == []
         return self
 
-    def shot(self, what: str):
+    def panel(self, code: str) -> Locator:
+        """The widget below the cell whose code holds `code`."""
+        return self.cells.filter(has_text=code).locator(".jp-OutputArea .widget-vbox").first
+
+    def shot(self, what: str) -> None:
         """Keep what is on the screen."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SHOTS / f"{self.name}-{what}.png")
+
+    def shots_of_all(self) -> None:
+        """Keep the whole lesson, from top to bottom, in pictures of 3,000 lines."""
+        self.page.set_viewport_size({"width": 1400, "height": 3000})
+        paper = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer")
+        for part in range(20):
+            end = paper.evaluate("(paper, top) => { paper.scrollTop = top; return paper.scrollHeight }", 2800 * part)
+            self.page.wait_for_timeout(300)
+            self.shot(f"{part:02}")
+            if 2800 * (part + 1) >= end:
+                break
+        self.page.set_viewport_size({"width": 1400, "height": 1000})
 
 
 @pytest.fixture
@@ -112,39 +172,237 @@ def lesson(chromium, lab, request):
     yield opened
     opened.shot("end")
     opened.page.close()
+    for session in lab.ask("sessions"):
+        lab.ask(f"sessions/{session['id']}", "DELETE")
     assert not opened.errors and not opened.elsewhere
 
 
-def pixels(locator):
-    return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert("RGB")).astype(int)
+def pixels(picture: Locator) -> np.ndarray:
+    """What the screen shows of a picture, (H, W, 3)."""
+    picture.scroll_into_view_if_needed()
+    return np.asarray(Image.open(io.BytesIO(picture.screenshot())).convert("RGB")).astype(int)
 
 
-def until_changed(locator, before, seconds=5.0):
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """How much two pictures from the screen differ, in grey values; one may have a line more at its edge."""
+    high, wide = min(len(a), len(b)), min(a.shape[1], b.shape[1])
+    return np.abs(a[:high, :wide] - b[:high, :wide]).mean()
+
+
+def until_changed(picture: Locator, before: np.ndarray, seconds: float = 60.0) -> np.ndarray:
     """The pixels of a picture as soon as they differ from `before`."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:
-        now = pixels(locator)
-        if now.shape == before.shape and np.abs(now - before).mean() > 1:
+        now = pixels(picture)
+        if difference(now, before) > 1:
             return now
     raise AssertionError("the picture did not change")
 
 
+def until_same(picture: Locator, wanted: np.ndarray, seconds: float = 60.0) -> None:
+    """Wait until a picture looks as `wanted` does."""
+    began = time.monotonic()
+    while difference(pixels(picture), wanted) > 1:
+        assert time.monotonic() - began < seconds, "the picture did not come back"
+
+
+def drag(page, slider: Locator, start: float, end: float) -> None:
+    """Drag a slider's handle with the mouse, from one share of its length to another."""
+    slider.scroll_into_view_if_needed()
+    box = slider.locator(".noUi-base").bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + start * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + end * box["width"], y, steps=8)
+    page.mouse.up()
+
+
+def name_of(picture: Locator) -> tuple[str, str]:
+    """What the judge sees in a picture on the screen: kind and colour."""
+    small = Image.fromarray(pixels(picture).astype(np.uint8)).resize((32, 32), Image.Resampling.BOX)
+    return load_judge().name(from_bytes(torch.from_numpy(np.array(small))).permute(2, 0, 1)[None])[0]
+
+
+def ask_for(panel: Locator, words: str) -> None:
+    """Type a prompt, and press Enter."""
+    box = panel.get_by_role("textbox", name="prompt")
+    box.fill(words)
+    box.press("Enter")
+
+
+def drawn(panel: Locator) -> list[str]:
+    """The prompts of the pictures in the strip of results, latest first."""
+    return panel.locator(":scope > .widget-hbox").last.locator(".widget-label").all_inner_texts()
+
+
+@pytest.mark.parametrize("lesson", ["00_start_here"], indirect=True)
+def test_a_green_banana_asked_for_in_words(lesson):
+    lesson.run_all().shots_of_all()
+    panel = lesson.panel("PromptBox")
+    assert drawn(panel) == []
+    ask_for(panel, "green banana")
+    expect(panel.get_by_text("green banana", exact=True)).to_be_visible(timeout=60_000)
+    guess = panel.get_by_title("current guess x0_hat")
+    assert name_of(guess) == GREEN_BANANA
+    lesson.shot("green-banana")
+
+    banana = pixels(guess)
+    ask_for(panel, "green bananna")
+    expect(panel.get_by_role("status")).to_contain_text('Did you mean "banana"?')
+    assert drawn(panel) == ["green banana"] and difference(pixels(guess), banana) == 0
+    lesson.shot("suggestion")
+
+    panel.get_by_role("button", name="red", exact=True).click()  # a chip: another word, another picture
+    expect(panel.get_by_role("status")).to_have_count(0)
+    until_changed(guess, banana)
+
+
+@pytest.mark.parametrize("lesson", ["00_start_here"], indirect=True)
+def test_both_themes_are_readable_and_every_control_can_be_reached_by_keyboard(lesson):
+    lesson.menu("Run", "Run All Cells")
+    panel = lesson.panel("PromptBox")
+    panel.wait_for(timeout=LONG)
+    written = panel.locator("label, input, button, .widget-label, .widget-readout")
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        lesson.menu("Settings", "Theme", theme)
+        expect(lesson.page.locator("body")).to_have_attribute("data-jp-theme-name", theme, timeout=60_000)
+        panel.scroll_into_view_if_needed()
+        lesson.page.wait_for_timeout(1000)  # colours fade over
+        lesson.shot(theme.lower().replace(" ", "-"))
+        contrasts = {e.evaluate("e => e.innerText || e.value"): e.evaluate(CONTRAST) for e in written.all()}
+        assert len(contrasts) > 20 and min(contrasts.values()) >= 4.5, contrasts
+
+    panel.get_by_role("textbox", name="prompt").focus()
+    reached = set()
+    for _ in range(40):
+        lesson.page.keyboard.press("Tab")
+        reached.add(lesson.page.evaluate("document.activeElement.innerText || document.activeElement.className"))
+    assert {"Draw it", "purple", "strawberry"} <= reached and any("noUi-handle" in place for place in reached)
+
+
 @pytest.mark.parametrize("lesson", ["01_adding_noise"], indirect=True)
 def test_the_noise_follows_mouse_and_keyboard(lesson):
-    lesson.run_all()
-    slider = lesson.page.locator(".widget-slider .noUi-handle").first
-    slider.scroll_into_view_if_needed()
-    picture = lesson.page.locator(".jp-OutputArea .widget-image").first
-    clean = pixels(picture)
-    box = lesson.page.locator(".widget-slider .noUi-base").first.bounding_box()
-    lesson.page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
-    lesson.page.mouse.down()
-    lesson.page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] / 2, steps=8)
-    lesson.page.mouse.up()
+    lesson.run_all().shots_of_all()
+    panel = lesson.panel("NoiseSlider")
+    slider, picture = panel.locator(".widget-slider"), panel.get_by_title("noisy picture x_t")
+    handle, histogram = slider.get_by_role("slider"), panel.get_by_title("histogram of the pixel values")
+    clean, bars = pixels(picture), pixels(histogram)
+
+    drag(lesson.page, slider, 0.01, 0.7)
     dragged = until_changed(picture, clean)
+    until_changed(histogram, bars)
     lesson.shot("dragged")
-    slider.press("Home")
-    assert np.abs(until_changed(picture, dragged) - clean).mean() < 1
+    handle.press("Home")
+    until_same(picture, clean)
     for _ in range(30):
-        slider.press("ArrowRight")
+        handle.press("ArrowRight")
+    expect(slider.locator(".widget-readout")).to_have_text("0.30")
+    assert difference(until_changed(picture, clean), dragged) > 1
+
+    handle.press("Home")
+    until_same(picture, clean)
+    panel.get_by_role("button", name="Play").click()
     until_changed(picture, clean)
+    expect(slider.locator(".widget-readout")).to_have_text("1.00", timeout=60_000)
+
+    handle.press("Home")
+    until_same(picture, clean)
+    panel.get_by_role("textbox", name="picture").fill("a green pear")
+    panel.get_by_role("textbox", name="picture").press("Enter")
+    pear = until_changed(picture, clean)
+    panel.get_by_role("textbox", name="picture").fill("a gren pear")
+    panel.get_by_role("textbox", name="picture").press("Enter")
+    expect(panel.get_by_role("status")).to_contain_text('Did you mean "green"?')
+    assert difference(pixels(picture), pear) == 0
+
+    measured = [answer_time(handle, picture) for _ in range(21)]
+    print(f"\na key press on the slider shows its picture after {statistics.median(measured):.0f} ms (median of 21)")
+
+
+def answer_time(handle: Locator, picture: Locator) -> float:
+    """Milliseconds from a key press on a slider to another picture on the page."""
+    picture.evaluate("""picture => { window.answered = new Promise(answer => {
+        picture.addEventListener('load', () => answer(performance.now()), {once: true}) }) }""")
+    began = handle.evaluate("handle => { handle.focus(); return performance.now() }")
+    handle.press("ArrowRight")
+    return handle.page.evaluate("window.answered") - began
+
+
+@pytest.mark.parametrize("lesson", ["04_generating_from_noise"], indirect=True)
+def test_a_slider_through_a_generation(lesson):
+    lesson.run_all().shots_of_all()
+    panel = lesson.panel("Trajectory(")
+    slider, pictures = panel.locator(".widget-slider"), panel.get_by_role("img")
+    assert pictures.count() == 2
+    noise = [pixels(picture) for picture in pictures.all()]
+    drag(lesson.page, slider, 0.01, 0.5)
+    halfway = [until_changed(p, before) for p, before in zip(pictures.all(), noise, strict=True)]
+    slider.get_by_role("slider").press("End")
+    ends = [until_changed(p, before) for p, before in zip(pictures.all(), halfway, strict=True)]
+    assert difference(*ends) > 1  # 100 steps and 10 do not end in one picture
+    expect(panel.get_by_text("t = 0.00")).to_have_count(2)
+    panel.scroll_into_view_if_needed()
+    lesson.shot("trajectory")
+
+
+@pytest.mark.parametrize("lesson", ["06_the_green_banana"], indirect=True)
+def test_prompts_guidance_and_trajectory(lesson):
+    lesson.run_all().shots_of_all()
+    panel = lesson.panel("PromptBox")
+    steps = panel.locator(".widget-slider").last.get_by_role("slider")
+    steps.press("End")  # 100 steps: there is time to change one's mind
+    ask_for(panel, "a red apple")
+    ask_for(panel, "green banana")
+    expect(panel.get_by_text("green banana", exact=True)).to_be_visible(timeout=60_000)
+    assert drawn(panel) == ["green banana"]  # the apple was given up
+    assert name_of(panel.get_by_title("current guess x0_hat")) == GREEN_BANANA
+    ask_for(panel, "green bananna")
+    expect(panel.get_by_role("status")).to_contain_text('Did you mean "banana"?')
+    panel.scroll_into_view_if_needed()
+    lesson.shot("prompts")
+
+    panel = lesson.panel("GuidanceGrid")
+    pictures = panel.get_by_role("img")
+    first, last = pixels(pictures.first), pixels(pictures.last)
+    panel.get_by_role("button", name="Fill in").click()
+    until_changed(pictures.first, first)
+    panel.get_by_role("button", name="Stop").click()
+    lesson.page.wait_for_timeout(1000)
+    stopped = [pixels(picture) for picture in pictures.all()]
+    lesson.page.wait_for_timeout(1000)
+    assert all(difference(a, pixels(p)) == 0 for a, p in zip(stopped, pictures.all(), strict=True))
+    assert difference(stopped[-1], last) == 0  # it had not come so far
+    panel.get_by_role("button", name="Fill in").click()
+    until_changed(pictures.last, last)
+    panel.scroll_into_view_if_needed()
+    lesson.shot("guidance")
+
+    panel = lesson.panel("Trajectory")
+    picture = panel.get_by_role("img").first
+    noise = pixels(picture)
+    drag(lesson.page, panel.locator(".widget-slider"), 0.01, 0.8)
+    until_changed(picture, noise)
+
+
+@pytest.mark.parametrize("lesson", ["03_training_on_many_pictures"], indirect=True)
+def test_a_run_that_is_interrupted_goes_on(lesson):
+    cell = lesson.cells.filter(has_text="watch(run").first
+    cell.locator(".jp-InputArea-editor").click()
+    lesson.menu("Run", "Run All Above Selected Cell")
+    expect(lesson.prompt(lesson.cells.filter(has_text="run = Run(").first)).to_have_text(
+        re.compile(r"^\[\d+\]:"), timeout=LONG
+    )
+    said = cell.locator(".jp-RenderedText[data-mime-type$=stdout]")
+    steps = []
+    for _ in range(2):
+        cell.locator(".jp-InputArea-editor").click()
+        lesson.page.keyboard.press("Control+Enter")
+        expect(lesson.prompt(cell)).to_have_text("[*]:")
+        cell.locator(".jp-OutputArea img").wait_for(timeout=60_000)  # the first look at what it can do
+        lesson.page.wait_for_timeout(3000)
+        lesson.menu("Kernel", "Interrupt Kernel")
+        expect(said).to_contain_text("The run is kept", timeout=60_000)
+        expect(lesson.prompt(cell)).to_have_text(re.compile(r"^\[\d+\]:"))
+        steps.append(int(re.search(r"after (\d+) steps", said.inner_text()).group(1)))
+        lesson.shot(f"interrupted-{len(steps)}")
+    assert 0 < steps[0] < steps[1]

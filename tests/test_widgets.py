@@ -164,9 +164,21 @@ def test_a_drag_shows_the_picture_at_that_level():
     before = slider.histogram.value
     slider.t.value = 1
     assert torch.equal(slider.x_t, slider.eps) and slider.histogram.value != before
-    slider.play.value = 25
-    assert slider.t.value == 0.25
+    slider.t.value = 0.25
     assert torch.equal(slider.x_t, add_noise(slider.x0, 0.25, slider.eps))
+
+
+def test_play_walks_from_picture_to_noise_and_lets_go_when_the_slider_is_taken(monkeypatch):
+    monkeypatch.setattr(widgets, "PLAY_SECONDS", 0.05)
+    slider = widgets.NoiseSlider(size=8)
+    seen = []
+    slider.t.observe(lambda change: seen.append(change.new), "value")
+    started(lambda: slider.play.click() or slider)
+    assert len(seen) == 100 and seen == sorted(seen) and slider.t.value == 1
+
+    slider.t.observe(lambda change: setattr(slider.t, "value", 0.9) if change.new == 0.5 else None, "value")
+    started(lambda: slider.play.click() or slider)
+    assert slider.t.value == 0.9
 
 
 def test_words_change_the_picture_and_unknown_ones_leave_it_and_say_why():
