@@ -325,7 +325,7 @@ class PromptBox(Panel):
         self.noisy, self.guess = Picture("noisy picture x_t"), Picture("current guess x0_hat")
         self.bar = ui.IntProgress(min=0, max=1, description="ready")
         self.strip = ui.HBox(layout=WRAP)
-        self.save = ui.Button(description="Save picture and film", disabled=True)
+        self.save = ui.Button(description="Save picture and film", disabled=True, layout=ui.Layout(width="auto"))
         self.frames: list[Frame] = []
         self.results: list[tuple[str, Tensor]] = []
         columns = [

@@ -117,7 +117,7 @@ class Lesson:
 
     def __init__(self, chromium, lab: Lab, name: str):
         self.name, self.errors, self.elsewhere = name, [], []
-        self.page = chromium.new_page(viewport={"width": 1400, "height": 1000}, device_scale_factor=2)
+        self.page = chromium.new_page(viewport={"width": 1400, "height": 1000})
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         here = (lab.address, lab.address.replace("http", "ws"), "data:", "blob:")
