@@ -278,7 +278,8 @@ class Trajectory(Panel):
         self.titles = {name: ui.Label() for name in self.films}
         self.pictures = {name: Picture(f"{name}: x_t above, x0_hat below", 180) for name in self.films}
         columns = [ui.VBox([ui.Label(name), self.titles[name], self.pictures[name]]) for name in self.films]
-        super().__init__([ui.HBox([self.place, self.play], layout=WRAP), ui.HBox(columns, layout=WRAP)])
+        legend = ui.Label("above the noisy picture x_t, below the current guess x0_hat")
+        super().__init__([ui.HBox([self.place, self.play], layout=WRAP), legend, ui.HBox(columns, layout=WRAP)])
         self.redraw()
         self.place.observe(self.redraw, "value")
         self.play.on_click(lambda button: self.start(_play(self.place)))
@@ -288,7 +289,7 @@ class Trajectory(Panel):
         for name, frames in self.films.items():
             frame = frames[round(self.place.value / 100 * (len(frames) - 1))]
             both = torch.stack([frame.x_t[self.which], frame.x0_hat[self.which]])
-            self.titles[name].value = f"t = {frame.t:.2f}; above x_t, below x0_hat"
+            self.titles[name].value = f"t = {frame.t:.2f}"
             self.pictures[name].value = show.png(show.grid(both, columns=1), scale=5)
 
     def figure(self) -> Figure:
