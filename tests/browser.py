@@ -42,7 +42,7 @@ CONTRAST = """element => {
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
     let behind = element;
-    while (getComputedStyle(behind).backgroundColor.match(/, 0\\)|transparent/)) behind = behind.parentElement;
+    while (getComputedStyle(behind).backgroundColor.match(/^rgba\\(.*, 0\\)$/)) behind = behind.parentElement;
     const ends = [light(getComputedStyle(element).color), light(getComputedStyle(behind).backgroundColor)];
     return (Math.max(...ends) + 0.05) / (Math.min(...ends) + 0.05);
 }"""  # WCAG 2.2, "contrast ratio"
@@ -258,7 +258,7 @@ def test_a_green_banana_asked_for_in_words(lesson):
 
 
 @pytest.mark.parametrize("lesson", ["00_start_here"], indirect=True)
-def test_both_themes_are_readable_and_every_control_can_be_reached_by_keyboard(lesson):
+def test_both_themes_are_readable_and_every_button_and_slider_is_reached_by_keyboard(lesson):
     lesson.menu("Run", "Run All Cells")
     panel = lesson.panel("PromptBox")
     panel.wait_for(timeout=LONG)
@@ -273,11 +273,13 @@ def test_both_themes_are_readable_and_every_control_can_be_reached_by_keyboard(l
         assert len(contrasts) > 20 and min(contrasts.values()) >= 4.5, contrasts
 
     panel.get_by_role("textbox", name="prompt").focus()
-    reached = set()
+    reached = []
     for _ in range(40):
         lesson.page.keyboard.press("Tab")
-        reached.add(lesson.page.evaluate("document.activeElement.innerText || document.activeElement.className"))
-    assert {"Draw it", "purple", "strawberry"} <= reached and any("noUi-handle" in place for place in reached)
+        reached.append(lesson.page.evaluate("document.activeElement.innerText || document.activeElement.className"))
+    buttons = {button.inner_text() for button in panel.get_by_role("button", disabled=False).all()}
+    assert len(buttons) > 15 and buttons <= set(reached)
+    assert sum("noUi-handle" in place for place in reached) == panel.get_by_role("slider").count() == 2
 
 
 @pytest.mark.parametrize("lesson", ["01_adding_noise"], indirect=True)
