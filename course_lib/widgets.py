@@ -29,12 +29,14 @@ from course_lib.files import DATA
 from course_lib.fruit import COLOURS, KINDS, draw, random_fruit
 from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame, denoise_step, generate, sample
+from course_lib.slider import Slider
 from course_lib.train import Report, Run, train
 
 BLANK = show.png(torch.zeros(3, 1, 1))  # grey, until there is something to show
 WIDE = {"description_width": "initial"}  # descriptions are never cut
 WRAP, CELL, LABEL = ui.Layout(flex_flow="row wrap"), ui.Layout(width="96px"), ui.Layout(width="150px")
 LONG = ui.Layout(width="440px", max_width="100%")
+LEVELS = [i / 100 for i in range(101)]  # what the sliders of noise levels can be set to
 AXIS = "how often each pixel value occurs, from -3 to 3; lines at -1, 0 and 1"
 
 PLAY_SECONDS = 5.0
@@ -157,12 +159,11 @@ async def _rest() -> None:
     await asyncio.sleep(0.001)
 
 
-async def _play(slider: ui.FloatSlider | ui.IntSlider) -> None:
+async def _play(slider: Slider) -> None:
     """Move a slider from end to end; whoever takes hold of it meanwhile keeps it."""
-    ticks = round((slider.max - slider.min) / slider.step)
-    for tick in range(ticks + 1):
-        slider.value = here = round(slider.min + tick * slider.step, 6)
-        await asyncio.sleep(PLAY_SECONDS / ticks)
+    for here in slider.options:
+        slider.value = here
+        await asyncio.sleep(PLAY_SECONDS / len(slider.options))
         if slider.value != here:
             return
 
@@ -179,7 +180,7 @@ class NoiseSlider(Panel):
     def __init__(self, caption: str = "a red apple", *, size: int = 128, seed: int = 0):
         self.size, self.seed = size, seed
         self.words = ui.Text(value=caption, description="picture", continuous_update=False)
-        self.t = ui.FloatSlider(min=0, max=1, step=0.01, description="noise level t", style=WIDE, layout=LONG)
+        self.t = Slider(description="noise level t", options=LEVELS, layout=LONG)
         self.play = ui.Button(description="Play", icon="play", tooltip="from picture to noise")
         self.picture, self.histogram = Picture("noisy picture x_t"), Picture("histogram of the pixel values", 420)
         self.eps = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(seed))
@@ -234,14 +235,14 @@ class PairExplorer(Panel):
     def __init__(self, model: Callable, x0: Tensor, *, seed: int = 0):
         self.model, self.x0 = model, x0
         self.eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(seed))
-        self.levels = ui.FloatRangeSlider(
-            value=(0.5, 0.6), min=0, max=1, step=0.01, description="noise levels s and t", style=WIDE, layout=LONG
-        )
+        self.t = Slider(description="from level t", options=LEVELS, value=0.6, layout=LONG)
+        self.s = Slider(description="to level s", options=LEVELS, value=0.5, layout=LONG)
         self.pictures = [Picture(title, 160) for title in self.TITLES]
         columns = [ui.VBox([ui.Label(t), p]) for t, p in zip(self.TITLES, self.pictures, strict=True)]
-        super().__init__([self.levels, ui.HBox(columns, layout=WRAP)])
+        super().__init__([self.t, self.s, ui.HBox(columns, layout=WRAP)])
         self.redraw()
-        self.levels.observe(self.redraw, "value")
+        for level in (self.t, self.s):
+            level.observe(self.redraw, "value")
 
     def pair(self, s: float, t: float) -> list[Tensor]:
         """The four pictures (3, H, W) of a step from t to s."""
@@ -251,16 +252,16 @@ class PairExplorer(Panel):
         return [x_t[0], x_s[0], answer[0], 5 * (answer - x_s)[0]]
 
     def redraw(self, change=None) -> None:
-        """Show the pair at the two levels; equal levels make no step, and the last pair stays."""
-        s, t = self.levels.value
-        if s == t:
-            return self.say("A step needs two different levels: pull the two ends apart.")
+        """Show the pair at the two levels; where s is not below t there is no step, and the last pair stays."""
+        if self.s.value >= self.t.value:
+            return self.say("A step takes noise away: s must be below t.")
         self.say()
-        for picture, x in zip(self.pictures, self.pair(s, t), strict=True):
+        self.shown = self.pair(self.s.value, self.t.value)
+        for picture, x in zip(self.pictures, self.shown, strict=True):
             picture.value = show.png(x, scale=5)
 
     def figure(self) -> Figure:
-        return show.row(self.pair(*self.levels.value), self.TITLES, height=2.4)
+        return show.row(self.shown, self.TITLES, height=2.4)
 
 
 class Trajectory(Panel):
@@ -273,7 +274,7 @@ class Trajectory(Panel):
 
     def __init__(self, films: Mapping[str, Sequence[Frame]], *, which: int = 0):
         self.films, self.which = {name: list(frames) for name, frames in films.items()}, which
-        self.place = ui.IntSlider(min=0, max=100, description="done, %", style=WIDE, layout=LONG)
+        self.place = Slider(description="done, %", options=list(range(101)), layout=LONG)
         self.play = ui.Button(description="Play", icon="play", tooltip="from noise to picture")
         self.titles = {name: ui.Label() for name in self.films}
         self.pictures = {name: Picture(f"{name}: x_t above, x0_hat below", 180) for name in self.films}
@@ -315,10 +316,9 @@ class PromptBox(Panel):
         self.words = ui.Text(value=prompt, description="prompt", continuous_update=False, placeholder="a red apple")
         self.go = ui.Button(description="Draw it", button_style="primary")
         self.seed = ui.BoundedIntText(value=0, min=0, max=2**31, description="seed")
-        self.guidance = ui.FloatSlider(
-            value=2, min=-2, max=8, step=0.5, description="guidance", continuous_update=False
-        )
-        self.steps = ui.SelectionSlider(options=[4, 8, 16, 25, 50, 100], value=25, description="steps")
+        scales, counts = [i / 2 for i in range(-4, 17)], [4, 8, 16, 25, 50, 100]
+        self.guidance = Slider(description="guidance", options=scales, value=2, continuous_update=False)
+        self.steps = Slider(description="steps", options=counts, value=25, continuous_update=False)
         self.chips = [
             ui.Button(description=word, tooltip=f"put {word} into the prompt", layout=ui.Layout(width="auto"))
             for word in (*COLOURS, *(kind for kind in KINDS if kind not in COLOURS))

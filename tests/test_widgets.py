@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from traitlets import TraitError
 
 from course_lib import show, widgets
 from course_lib.broken import FAULTS, BrokenRun
@@ -14,6 +15,7 @@ from course_lib.captions import encode
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import sample
+from course_lib.slider import Slider
 from course_lib.train import Run
 
 X0 = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -158,6 +160,23 @@ def pixels(image):
     return np.asarray(Image.open(io.BytesIO(image.value))).astype(int)
 
 
+@pytest.mark.parametrize(("asked", "given"), [(25, 25), (26, 25), (90.0, 100), (-3, 4), (1e9, 100)])
+def test_a_slider_goes_to_the_nearest_of_its_numbers(asked, given):
+    options = [4, 8, 16, 25, 50, 100]
+    moved = Slider(description="steps", options=options)
+    moved.value = asked
+    for slider in (moved, Slider(description="steps", options=options, value=asked)):
+        assert slider.value == given and isinstance(slider.value, int)
+
+
+def test_a_slider_begins_at_its_first_number_and_takes_nothing_but_numbers():
+    slider = Slider(description="steps", options=[4, 8])
+    assert slider.value == 4
+    with pytest.raises(TraitError):
+        slider.value = "eight"
+    assert slider.value == 4
+
+
 def test_a_drag_shows_the_picture_at_that_level():
     slider = widgets.NoiseSlider(size=32)
     assert np.array_equal(pixels(slider.picture)[::2, ::2], show.to_image(slider.x0[0]))
@@ -197,12 +216,22 @@ def test_words_change_the_picture_and_unknown_ones_leave_it_and_say_why():
 def test_the_answer_of_a_perfect_network_is_the_target():
     x0 = X0[:1]
     explorer = widgets.PairExplorer(lambda x_t, t: x0, x0)
-    explorer.levels.value = (0.3, 0.8)
-    x_t, x_s, answer, difference = explorer.pair(*explorer.levels.value)
+    explorer.t.value, explorer.s.value = 0.8, 0.3
+    x_t, x_s, answer, difference = explorer.shown
+    assert torch.equal(x_t, add_noise(x0, 0.8, explorer.eps)[0])
     assert torch.allclose(answer, x_s, atol=1e-6) and difference.abs().max() < 1e-4
-    shown = explorer.pictures[0].value
-    explorer.levels.value = (0.5, 0.5)
-    assert "two different levels" in explorer.message.value and explorer.pictures[0].value == shown
+    assert np.array_equal(pixels(explorer.pictures[1])[::5, ::5], show.to_image(x_s))
+
+
+@pytest.mark.parametrize("s", [0.6, 0.9])
+def test_a_step_that_takes_no_noise_away_says_so_and_the_last_pair_stays(s):
+    explorer = widgets.PairExplorer(lambda x_t, t: X0[:1], X0[:1])
+    shown = [picture.value for picture in explorer.pictures]
+    explorer.s.value = s
+    assert "s must be below t" in explorer.message.value and [p.value for p in explorer.pictures] == shown
+    explorer.figure()
+    explorer.s.value = 0.2
+    assert explorer.message.value == "" and explorer.pictures[1].value != shown[1]
 
 
 def test_two_films_of_different_length_slide_together():
