@@ -6,29 +6,36 @@ plain matrices only, and in bfloat16, which a processor without instructions for
 float32.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 
-def orthogonalise(matrix: Tensor) -> Tensor:
-    """Bring all singular values of an (m, n) matrix near one, without computing them.
+def orthogonalise(matrices: Sequence[Tensor]) -> list[Tensor]:
+    """Bring all singular values of each (m, n) matrix near one, without computing them.
 
     Source: Newton-Schulz iteration with the coefficients of Jordan et al. 2024, "Muon: An optimizer for hidden
     layers in neural networks".
     """
-    x = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x = x / (x.norm() + 1e-7)
-    gram = x @ x.T  # each turn multiplies x from the left by a polynomial of this: gather the factors, which are small
-    factors = torch.eye(len(x), dtype=x.dtype, device=x.device)
-    for _ in range(5):
-        factor = 2.0315 * gram @ gram - 4.7750 * gram
-        factor.diagonal().add_(3.4445)
-        factors = factor @ factors
-        gram = factor @ gram @ factor
-    x = factors @ x
-    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+    wide = [x if x.shape[0] <= x.shape[1] else x.T for x in matrices]
+    wide = [x / (x.norm() + 1e-7) for x in wide]
+    alike = defaultdict(list)  # matrices with one short side go through the turns together
+    for place, x in enumerate(wide):
+        alike[len(x)].append(place)
+    for side, places in alike.items():
+        # each turn multiplies x from the left by a polynomial of x x^T: gather the factors, which are small
+        gram = torch.stack([wide[place] @ wide[place].T for place in places])
+        factors = torch.eye(side, dtype=gram.dtype, device=gram.device)
+        for _ in range(5):
+            factor = 2.0315 * gram @ gram - 4.7750 * gram
+            factor.diagonal(dim1=1, dim2=2).add_(3.4445)
+            factors = factor @ factors
+            gram = factor @ gram @ factor
+        for place, factor in zip(places, factors, strict=True):
+            wide[place] = factor @ wide[place]
+    return [y if x.shape[0] <= x.shape[1] else y.T for x, y in zip(matrices, wide, strict=True)]
 
 
 class Muon(torch.optim.Optimizer):
@@ -42,18 +49,19 @@ class Muon(torch.optim.Optimizer):
         weight_decay: as AdamW's.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.01):
+    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.9, weight_decay: float = 0.01):
         super().__init__(parameters, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
 
     @torch.no_grad()
     def step(self) -> None:
         """One step for every weight that has a gradient."""
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            steps = []
+            for weight in weights:
                 average = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
                 average.lerp_(weight.grad, 1 - group["momentum"])
-                step = orthogonalise(weight.grad.lerp(average, group["momentum"]).flatten(1))
+                steps.append(weight.grad.lerp(average, group["momentum"]).flatten(1))
+            for weight, step in zip(weights, orthogonalise(steps), strict=True):
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.add_(step.view_as(weight), alpha=-0.2 * max(step.shape) ** 0.5 * group["lr"])
+                weight.add_(step.reshape(weight.shape), alpha=-0.2 * max(step.shape) ** 0.5 * group["lr"])
