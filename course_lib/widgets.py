@@ -19,6 +19,7 @@ import torch
 from IPython.display import display
 from matplotlib.figure import Figure
 from torch import Tensor
+from tqdm.auto import tqdm
 from traitlets import Unicode
 
 from course_lib import show
@@ -461,8 +462,9 @@ class GuidanceGrid(Panel):
                 self.bar.value += 1
 
     def figure(self) -> Figure:
-        lines = [[deque(self.generate(r, w), 1).pop().x_t[0] for w in self.scales] for r in range(len(self.prompts))]
-        return show.rows(lines, [f"w = {w:g}" for w in self.scales], self.prompts)
+        cells = tqdm([(row, w) for row in range(len(self.prompts)) for w in self.scales], "filling in", leave=False)
+        made = torch.cat([deque(self.generate(row, w), 1).pop().x_t for row, w in cells])
+        return show.rows(made.split(len(self.scales)), [f"w = {w:g}" for w in self.scales], self.prompts)
 
 
 class DiagnosisGame(Panel):
