@@ -245,7 +245,7 @@ def parser() -> argparse.ArgumentParser:
     length.add_argument("--minutes", type=between(0.01, 10_000.0), default=3.0, help="minutes of training in all")
     length.add_argument("--steps", type=between(1, 10_000_000), default=None, help="or steps in all")
     sub.add_argument("--patch", type=int, choices=(2, 4), default=4, help="4 is fast, 2 is crisp")
-    sub.add_argument("--channels", type=between(8, 1024), nargs="+", default=[64, 128], help="on each scale")
+    sub.add_argument("--channels", type=between(8, 1024), nargs="+", default=[48, 96], help="on each scale")
     sub.add_argument("--learning-rate", type=between(1e-6, 1.0), default=2e-3, help="the highest of the run")
     sub.add_argument("--shuffle-captions", action="store_true", help="the control: captions dealt out at random")
     sub.add_argument("--folder", type=Path, help="train on these pictures, with their captions.csv")

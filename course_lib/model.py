@@ -1,8 +1,9 @@
 """The denoiser: x0_hat = denoiser(x_t, t, tokens). Third in the reading order.
 
-A small U-Net looks at the noisy picture on three scales and guesses the clean one. Two things steer every block
+A small U-Net looks at the noisy picture on a few scales and guesses the clean one. Two things steer every block
 of it: how noisy the picture is (t) and what is said about it (tokens). Both become one vector, and each block
-scales and shifts its channels by what it reads in that vector (FiLM).
+scales and shifts its channels by what it reads in that vector (FiLM). Besides, the caption alone is turned into a
+coarse map, its sketch, which is laid over the picture where it enters.
 """
 
 import math
@@ -15,35 +16,30 @@ from torch import Tensor, nn
 from course_lib.captions import MAX_WORDS, VOCABULARY
 from course_lib.noise import expand_level
 
+SKETCH = 8  # places along a side of the sketch
+
 
 class CaptionEncoder(nn.Module):
-    """Tokens to one vector: embed each word and its place, let the words look at each other once, add them up.
+    """Tokens to one vector: let each word hear the word after it, think about each by itself, add them up.
 
-    The place is what tells "orange", the colour, from "orange", the fruit. The null caption, no words, adds up to
-    zero.
+    The next word is what tells "orange", the colour, from "orange", the fruit. Nothing else is mixed, so the sum says
+    "green" and "banana" of a pair that was never read together. The null caption, no words, adds up to zero.
 
-    Source: one block of the transformer, Vaswani et al. 2017 (arXiv:1706.03762), eq. 1, normalised at its entry.
+    Source: a sum of functions of the parts, Zaheer et al. 2017, Deep Sets (arXiv:1703.06114), theorem 2.
     """
 
-    def __init__(self, vocabulary_size: int, width: int, heads: int = 4):
+    def __init__(self, vocabulary_size: int, width: int):
         super().__init__()
-        self.heads = heads
         self.words = nn.Embedding(vocabulary_size, width)
-        self.places = nn.Parameter(torch.randn(MAX_WORDS, width) * 0.5)
-        self.norm_attention = nn.LayerNorm(width)
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.mix_heads = nn.Linear(width, width)
+        self.next_word = nn.Linear(width, width, bias=False)
         self.mlp = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
         )
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, MAX_WORDS) int64 tokens to (B, width) float32."""
-        h = self.words(tokens) + self.places  # (B, L, W)
-        qkv = self.query_key_value(self.norm_attention(h))  # (B, L, 3 W)
-        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in qkv.chunk(3, dim=-1))
-        attended = F.scaled_dot_product_attention(q, k, v)  # (B, heads, L, W / heads)
-        h = h + self.mix_heads(attended.transpose(1, 2).flatten(-2))
+        after = F.pad(tokens[:, 1:], (0, 1))  # the token of the next word; "no word" after the last
+        h = self.words(tokens) + self.next_word(self.words(after))  # (B, L, W)
         h = h + self.mlp(h)
         return (h * (tokens != 0)[..., None]).sum(dim=1)  # (B, W); no words, no meaning: zero
 
@@ -56,9 +52,8 @@ class Block(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, condition_width: int):
         super().__init__()
-        self.norm_in = nn.GroupNorm(8, channels_in)
         self.conv_in = nn.Conv2d(channels_in, channels_out, 3, padding=1)
-        self.norm_out = nn.GroupNorm(8, channels_out)
+        self.norm = nn.GroupNorm(8, channels_out)
         self.film = nn.Linear(condition_width, 2 * channels_out)
         self.conv_out = nn.Conv2d(channels_out, channels_out, 3, padding=1)
         self.skip = nn.Conv2d(channels_in, channels_out, 1) if channels_in != channels_out else nn.Identity()
@@ -66,9 +61,9 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """(B, channels_in, h, w) and (B, condition_width) to (B, channels_out, h, w)."""
-        h = self.conv_in(F.silu(self.norm_in(x)))
+        h = self.conv_in(F.silu(x))
         scale, shift = self.film(condition)[:, :, None, None].chunk(2, dim=1)
-        h = self.norm_out(h) * (1 + scale) + shift
+        h = self.norm(h) * (1 + scale) + shift
         return self.skip(x) + self.conv_out(F.silu(h))
 
 
@@ -91,7 +86,7 @@ class Denoiser(nn.Module):
         self,
         vocabulary_size: int = len(VOCABULARY),
         patch: int = 4,
-        channels: Sequence[int] = (64, 128),
+        channels: Sequence[int] = (48, 96),
         blocks: int = 1,
         width: int = 128,
     ):
@@ -105,6 +100,7 @@ class Denoiser(nn.Module):
         self.caption = CaptionEncoder(vocabulary_size, width)
 
         self.enter = nn.Conv2d(3 * patch**2, channels[0], 3, padding=1)
+        self.sketch = nn.Linear(width, channels[0] * SKETCH**2)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         before = channels[0]
         for here in channels:
@@ -148,10 +144,13 @@ class Denoiser(nn.Module):
                 f"from {int(tokens.min())} to {int(tokens.max())}: were they made with this model's vocabulary?"
             )
         angle = expand_level(t, x_t).reshape(-1, 1).expand(len(x_t), 1) * self.frequencies
-        condition = F.silu(self.level(torch.cat([angle.sin(), angle.cos()], dim=1)) + self.caption(tokens))
+        caption = self.caption(tokens)
+        condition = F.silu(self.level(torch.cat([angle.sin(), angle.cos()], dim=1)) + caption)
 
         h = F.pixel_unshuffle(x_t, self.patch).contiguous(memory_format=torch.channels_last)  # faster on a CPU
         h = self.enter(h)
+        sketch = self.sketch(caption).unflatten(1, (-1, SKETCH, SKETCH))  # what the words alone say, place by place
+        h = h + F.interpolate(sketch, h.shape[2:], mode="bilinear")
         scales = []
         for i, blocks in enumerate(self.down):
             h = F.avg_pool2d(h, 2) if i else h

@@ -27,15 +27,18 @@ def random_levels(count: int, generator: torch.Generator) -> Tensor:
     """Noise levels to train on: t = sigmoid(n), n ~ N(0.5, 1), but t = 1 itself for one in sixteen.
 
     The middle levels, where the fruit is decided, come most often. The sigmoid alone would never reach the pure
-    noise that sampling starts from.
+    noise that sampling starts from. One level comes from each of `count` equal shares of the distribution, so that
+    no batch has only high or only low ones.
 
     Returns:
-        t, (count,) float32 in (0, 1].
+        t, (count,) float32 in (0, 1], in rising order.
 
-    Source: logit-normal levels, Esser et al. 2024 (arXiv:2403.03206), section 3.1.
+    Source: logit-normal levels, Esser et al. 2024 (arXiv:2403.03206), section 3.1; evenly spread over the batch, as in
+    Kingma et al. 2021 (arXiv:2107.00630), appendix I.1.
     """
-    t = torch.sigmoid(torch.randn(count, generator=generator) + 0.5)
-    return torch.where(torch.rand(count, generator=generator) < PURE_NOISE, 1.0, t)
+    u = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+    t = torch.sigmoid(torch.special.ndtri(u.clamp(min=1e-6) / (1 - PURE_NOISE)) + 0.5)
+    return torch.where(u < 1 - PURE_NOISE, t, 1.0)
 
 
 def drop_captions(tokens: Tensor, rate: float, generator: torch.Generator) -> Tensor:
