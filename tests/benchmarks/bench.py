@@ -1,7 +1,8 @@
 """How fast and how good, measured in one run beside a widely taught network: `make bench`, under 20 minutes.
 
-Every figure is taken on this machine, in this run. Timings are medians; each rate stands beside the matrix-multiply
-peak measured just before and after it, since machines slow down and speed up. Results go to data/benchmarks/.
+Every figure is taken on this machine, in this run. Timings are medians, and so are the accuracies of short runs; each
+rate stands beside the matrix-multiply peak measured just before and after it, since machines slow down and speed up.
+Results go to data/benchmarks/.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from course_lib import show, weights
 from course_lib.captions import encode
 from course_lib.data import training_pictures
 from course_lib.files import DATA, whole_file
-from course_lib.judge import evaluate
+from course_lib.judge import Score, evaluate
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import generate, guided
@@ -33,7 +34,9 @@ from course_lib.train import Run, denoising_loss, train
 
 OUT = DATA / "benchmarks"
 BATCH = 64
-SHORT_RUNS = dict(learning_rate=3e-3, guidance_scale=4.0)  # the best of what was tried for runs of a minute
+# The best of what was tried for runs of a minute, see data/benchmarks/recipe.md.
+SHORT_RUNS = dict(learning_rate=6e-3, batch_size=32, guidance_scale=4.0)
+SEEDS_UP_TO = 60  # seconds: runs no longer than this are made with three seeds
 bar = partial(tqdm, file=sys.stderr, leave=False)
 
 
@@ -133,22 +136,19 @@ def training_memory() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)  # macOS counts bytes, Linux KiB
 
 
-def accuracy_after(budgets: list[float], pictures, judge, seed: int) -> list[tuple[float, dict]]:
-    """Train from random weights, once for each budget of seconds, and have the judge count."""
-    found = []
-    for budget in budgets:
-        torch.manual_seed(seed)
-        run = Run(Denoiser(), learning_rate=SHORT_RUNS["learning_rate"], seed=seed)
-        with bar(total=budget, desc=f"training {budget:.0f} s", bar_format="{l_bar}{bar}|") as progress:
-            for _ in train(run, pictures.x0, pictures.tokens, seconds=budget):
-                progress.update(run.seconds - progress.n)
-        guidance = SHORT_RUNS["guidance_scale"]
-        found.append((budget, evaluate(run.ema, judge, guidance_scale=guidance, bar=partial(bar, desc="judging"))))
-    return found
+def accuracy_after(budget: float, pictures, judge, seed: int) -> dict[str, Score]:
+    """Train from random weights for so many seconds, and have the judge count."""
+    torch.manual_seed(seed)
+    run = Run(Denoiser(), learning_rate=SHORT_RUNS["learning_rate"], seed=seed)
+    batch_size, guidance = SHORT_RUNS["batch_size"], SHORT_RUNS["guidance_scale"]
+    with bar(total=budget, desc=f"training {budget:.0f} s", bar_format="{l_bar}{bar}|") as progress:
+        for _ in train(run, pictures.x0, pictures.tokens, seconds=budget, batch_size=batch_size):
+            progress.update(run.seconds - progress.n)
+    return evaluate(run.ema, judge, guidance_scale=guidance, bar=partial(bar, desc="judging"))
 
 
 def draw_accuracy(results: list[dict]) -> None:
-    """The share of right pictures against seconds of training, with intervals, from the recorded results."""
+    """The share of right pictures against seconds of training, medians with intervals, from the recorded results."""
     figure, ax = plt.subplots(figsize=(9, 5), layout="tight")
     for name, label, colour, marker in (
         ("held_out", "pairs never seen in training", show.BLUE, "o"),
@@ -227,13 +227,16 @@ def main() -> None:
     record("1 picture x 100 guided steps, ours, shipped size", one, "s")
     record("peak memory of training, ours, shipped size", training_memory(), "MiB")
 
-    curve = accuracy_after(args.budgets, pictures, judge, args.seed)
-    final = evaluate(shipped, judge, bar=partial(bar, desc="judging"))
-    for budget, scores in [*curve, (None, final)]:
-        for name, score in scores.items():
-            after = "shipped weights" if budget is None else f"{budget:.0f} s of training"
-            settings = dict(guidance_scale=2.0) if budget is None else SHORT_RUNS
-            record(f"{name} right, {after}", score.right / score.of, "share", **score.as_dict(), **settings)
+    for budget in args.budgets:
+        seeds = [args.seed + i for i in range(3 if budget <= SEEDS_UP_TO else 1)]
+        found = [accuracy_after(budget, pictures, judge, seed) for seed in seeds]
+        for name in found[0]:
+            middle = sorted(found, key=lambda scores, name=name: scores[name].right)[len(found) // 2][name]
+            each = [scores[name].right for scores in found]
+            settings = middle.as_dict() | dict(seeds=seeds, right_for_each_seed=each) | SHORT_RUNS
+            record(f"{name} right, {budget:.0f} s of training", middle.right / middle.of, "share", **settings)
+    for name, score in evaluate(shipped, judge, bar=partial(bar, desc="judging")).items():
+        record(f"{name} right, shipped weights", score.right / score.of, "share", **score.as_dict(), guidance_scale=2.0)
 
     with whole_file(OUT / "results.json") as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n")
