@@ -234,7 +234,7 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     shipped = weights.DATA / "denoiser.safetensors"
-    sampling = dict(seed=0, guidance=2.0, weights=shipped)
+    sampling = dict(seed=0, guidance=3.0, weights=shipped)
     sub = command("draw", draw_command, size=256, seed=0, out=Path("drawing.png"))
     sub.add_argument("captions", nargs="+", metavar="caption", help='what to draw, such as "a red apple"')
     sub = command("generate", generate_command, count=1, steps=100, out=Path("generated.png"), **sampling)

@@ -107,15 +107,16 @@ FAULTS = {
     ),
     "too few levels": Fault(
         "The road ended at t = 0.6, so the network never saw pure noise, where sampling begins.",
-        "The loss is below the healthy one, so something easier was learned. The pieces are crisp, the whole is lost.",
+        "The loss ends below the healthy one, so something easier was learned. The pieces are crisp, the whole lost.",
         "Let the levels go up to t = 1 itself, in some of the training examples.",
         loss=few_levels_loss,
     ),
     "no EMA": Fault(
         "The pictures were made with the weights of the moment, in the middle of a run with a high learning rate.",
-        "Many fruits are right and a few fail for no reason: the loss ends above the healthy one, and has not settled.",
-        "Sample with the moving average of the weights: that of this very run painted the orange orange and the yellow "
-        "banana whole. Letting the learning rate fall before the end helps as well.",
+        "Nearly all fruits are right and a few fail for no reason: the loss begins below the healthy one, ends above "
+        "it, and has not settled.",
+        "Sample with the moving average of the weights, which evens out the swings of the last steps. Letting the "
+        "learning rate fall before the end helps as well.",
         learning_rate=6e-3,
         whole=2.5,
         averaged=False,

@@ -235,8 +235,8 @@ def main() -> None:
             each = [scores[name].right for scores in found]
             settings = middle.as_dict() | dict(seeds=seeds, right_for_each_seed=each) | SHORT_RUNS
             record(f"{name} right, {budget:.0f} s of training", middle.right / middle.of, "share", **settings)
-    for name, score in evaluate(shipped, judge, bar=partial(bar, desc="judging")).items():
-        record(f"{name} right, shipped weights", score.right / score.of, "share", **score.as_dict(), guidance_scale=2.0)
+    for name, score in evaluate(shipped, judge, guidance_scale=3.0, bar=partial(bar, desc="judging")).items():
+        record(f"{name} right, shipped weights", score.right / score.of, "share", **score.as_dict(), guidance_scale=3.0)
 
     with whole_file(OUT / "results.json") as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n")
