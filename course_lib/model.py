@@ -31,6 +31,7 @@ class CaptionEncoder(nn.Module):
     def __init__(self, vocabulary_size: int, width: int):
         super().__init__()
         self.words = nn.Embedding(vocabulary_size, width)
+        nn.init.normal_(self.words.weight, std=0.3)  # what words mean outgrows how they began
         self.next_word = nn.Linear(width, width, bias=False)
         self.mlp = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
@@ -88,7 +89,7 @@ class Denoiser(nn.Module):
         patch: int = 4,
         channels: Sequence[int] = (48, 96),
         blocks: int = 1,
-        width: int = 128,
+        width: int = 64,
     ):
         super().__init__()
         self.config = dict(
