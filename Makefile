@@ -33,10 +33,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # see course_lib/__init__.py
 export GOMP_SPINCOUNT := 2000
 
-.PHONY: help env pictures lab test test-browser outputs bench weights figures checksums constraints clean
+.PHONY: help env pictures lab test test-browser outputs bench bench-controls weights figures checksums constraints clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 env: $(READY)  ## make the environment in .venv (once; again only when its versions change)
 
@@ -59,6 +59,9 @@ outputs: pictures  ## run every notebook and keep what it shows, as it is commit
 
 bench: pictures  ## measure quality, time and memory
 	$(PYTHON) tests/benchmarks/bench.py
+
+bench-controls: pictures  ## measure what keeps the claim of the green banana honest (under 20 minutes)
+	$(PYTHON) tests/benchmarks/controls.py
 
 pictures: $(READY)  ## draw the training pictures, if they are not there yet
 	$(PYTHON) -m course_lib pictures

@@ -6,26 +6,24 @@ Results go to data/benchmarks/.
 """
 
 import argparse
-import json
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from diffusers import UNet2DModel
 from matplotlib import pyplot as plt
+from results import Results
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from course_lib import show, weights
 from course_lib.captions import encode
 from course_lib.data import training_pictures
-from course_lib.files import DATA, whole_file
+from course_lib.files import DATA
 from course_lib.judge import Score, evaluate
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
@@ -175,16 +173,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
-    results = []
-    machine = {"processor": processor(), "threads": torch.get_num_threads(), "system": platform.system()}
-    versions = {"python": platform.python_version(), "torch": torch.__version__}
-
-    def record(name: str, value: float, unit: str, **settings) -> None:
-        results.append(
-            dict(name=name, value=round(value, 5), unit=unit, settings=settings, machine=machine)
-            | dict(versions=versions, seed=args.seed, command=" ".join(["python", *sys.argv]))
-        )
-        print(f"{name:58}{value:12.4g} {unit}", flush=True)
+    results = Results(args.seed)
+    record = results.record
 
     pictures, judge, shipped = training_pictures(bar=bar), weights.load_judge(), weights.load_denoiser()
 
@@ -239,21 +229,9 @@ def main() -> None:
     for name, score in evaluate(shipped, judge, guidance_scale=3.0, bar=partial(bar, desc="judging")).items():
         record(f"{name} right, shipped weights", score.right / score.of, "share", **score.as_dict(), guidance_scale=3.0)
 
-    with whole_file(OUT / "results.json") as temporary:
-        temporary.write_text(json.dumps(results, indent=1) + "\n")
-    draw_accuracy(results)
+    results.write(OUT / "results.json")
+    draw_accuracy(results.rows)
     print(f"{OUT / 'results.json'} and {OUT / 'accuracy.png'}")
-
-
-def processor() -> str:
-    """The processor's name, where the system tells."""
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        if (info.exists())
-        else []
-    )
-    return f"{len(names)} x {names[0]}" if names else platform.processor()
 
 
 if __name__ == "__main__":

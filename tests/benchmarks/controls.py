@@ -1,0 +1,250 @@
+"""What keeps the claim honest, "a green banana, though no training picture showed one": `make bench-controls`.
+
+Is the training set clean, and the judge right? Is it the words, and their parts, or would the network do without? Is a
+picture a copy, and are all together like real ones? Each function is one control, measured in this run, its counts with
+their intervals; under 20 minutes on two cores. Results go to data/benchmarks/, those of `--quick` to runs/.
+"""
+
+import argparse
+import statistics
+from functools import partial
+from pathlib import Path
+
+import torch
+from bench import SHORT_RUNS, bar
+from results import Results
+from torch import Tensor
+
+from course_lib import show, weights
+from course_lib.captions import NO_WORD, decode, encode
+from course_lib.data import (
+    ALL_PAIRS,
+    HELD_OUT_PAIRS,
+    TRAINING_PAIRS,
+    Pictures,
+    caption_tokens,
+    draw_many,
+    phrasings,
+    random_fruits,
+    training_pictures,
+    understand,
+)
+from course_lib.files import DATA, whole_file
+from course_lib.fruit import random_fruit
+from course_lib.judge import Score, evaluate, score_drawings
+from course_lib.measure import frechet_distance, nearest
+from course_lib.model import Denoiser
+from course_lib.sample import generate
+from course_lib.train import Run, train
+
+FRESH_SEED = 1_000_003  # of drawings that neither the denoiser nor the judge was trained or tested on
+SHIPPED_GUIDANCE = 3.0  # where the shipped network is best
+FULLEST = 5  # the place in `phrasings` of "a small green banana on a grey background"
+LABELS = (NO_WORD, *(colour + kind for kind, colour in ALL_PAIRS))  # "greenbanana": a made-up word for each pair
+
+# How much of everything; per_pair and per_seen_pair are for each seed of sampling.
+FULL = dict(pictures=None, drawings=2000, fresh=224, seeds=8, per_pair=16, per_seen_pair=1)
+FULL |= dict(control_per_pair=32, control_per_seen_pair=4, steps=50, training_steps=1000, likeness=2048)
+QUICK = dict(pictures=560, drawings=64, fresh=56, seeds=2, per_pair=1, per_seen_pair=1)
+QUICK |= dict(control_per_pair=1, control_per_seen_pair=1, steps=2, training_steps=3, likeness=64)
+
+
+def words(pair: tuple[str, str]) -> str:
+    """("banana", "green") as one says it."""
+    return f"{pair[1]} {pair[0]}"
+
+
+@torch.no_grad()
+def features(judge, x: Tensor) -> Tensor:
+    """What the judge sees in pictures, however many: (N, 3, 32, 32) to (N, F)."""
+    return torch.cat([judge.features(part) for part in bar(x.split(512), desc="looking")])
+
+
+def training_set(results: Results, pictures: Pictures, judge, fresh: int, seed: int) -> None:
+    """Control 1: is a held-out pair among the training pictures, by their record, their captions, to the judge?
+
+    And by their likeness to fresh drawings: had a held-out pair slipped in, its nearest would be as near as others'.
+    """
+    recorded = [(f.kind, f.colour) for f in pictures.fruits]
+    count = sum(pair in HELD_OUT_PAIRS for pair in recorded)
+    results.record("training pictures recorded as a held-out pair", count, "pictures", of=len(recorded))
+    said = [understand(caption) for caption in decode(pictures.tokens.flatten(0, 1).unique(dim=0))]
+    count = sum((asked["kind"], asked["colour"]) in HELD_OUT_PAIRS for asked in said)
+    results.record("training captions that name a held-out pair", count, "captions", of=len(said))
+
+    named = [pair for part in bar(pictures.x0.split(512), desc="judging") for pair in judge.name(part)]
+    doubtful = [
+        dict(place=i, recorded=words(is_), named=words(seems))
+        for i, (is_, seems) in enumerate(zip(recorded, named, strict=True))
+        if seems in HELD_OUT_PAIRS
+    ]
+    about = dict(of=len(named), interval=Score(len(doubtful), len(named)).as_dict()["interval"], doubtful=doubtful)
+    results.record("training pictures the judge names as a held-out pair", len(doubtful), "pictures", **about)
+
+    for name, pairs in (("held-out", HELD_OUT_PAIRS), ("training", TRAINING_PAIRS)):
+        fruits = random_fruits(pairs, -(-fresh // len(pairs)), FRESH_SEED + seed)
+        drawn = [(f.kind, f.colour) for f in fruits]
+        distance, index = (found[:, 0].tolist() for found in nearest(draw_many(fruits), pictures.x0))
+        each = {words(p): statistics.median(d for d, q in zip(distance, drawn, strict=True) if q == p) for p in pairs}
+        same = sum(recorded[i] == pair for i, pair in zip(index, drawn, strict=True))
+        about = dict(drawings=len(fruits), nearest_is_of_the_same_pair=same, median_for_each_pair=each)
+        name = f"nearest training picture, fresh {name} drawings, median"
+        results.record(name, statistics.median(distance), "rms difference", **about)
+
+
+def judges_error(results: Results, judge, count: int) -> None:
+    """Control 2: how often is the judge wrong about fresh drawings?"""
+    right, of = score_drawings(judge, count, bar=partial(bar, desc="drawing"))
+    about = dict(wrong=of - right, of=of, interval=Score(of - right, of).as_dict()["interval"])
+    results.record("judge wrong about fresh drawings", (of - right) / of, "share", **about)
+
+
+def asked_for(results: Results, who: str, model, judge, seeds: range, about: dict | None = None, **options) -> None:
+    """Controls 3 to 5: how often is it right, all seeds of sampling together, and at least and at most with one?"""
+    found = [evaluate(model, judge, seed=s, bar=partial(bar, desc=f"{who}, seed {s}"), **options) for s in seeds]
+    for name in found[0]:
+        each = [scores[name].right / scores[name].of for scores in found]
+        total = Score(*(sum(counts) for counts in zip(*(scores[name] for scores in found), strict=True)))
+        settings = (
+            total.as_dict() | options | (about or {}) | dict(sampling_seeds=list(seeds), share_for_each_seed=each)
+        )
+        settings |= dict(least=min(each), most=max(each)) if len(each) > 1 else {}
+        results.record(f"{name} right, {who}", total.right / total.of, "share", **settings)
+
+
+def label_tokens(pairs) -> Tensor:
+    """Each pair as its one made-up word: (B, MAX_WORDS) tokens of `LABELS`."""
+    return encode([colour + kind for kind, colour in pairs], LABELS)
+
+
+def asked_by_label(model):
+    """A network that knows made-up words only, to be asked in ours: "a green banana" reaches it as "greenbanana"."""
+    asked, labels = encode([phrasings(*pair)[1] for pair in ALL_PAIRS]), label_tokens(ALL_PAIRS)
+
+    def translated(x_t, t, tokens):
+        same = (tokens[:, None] == asked).all(dim=2)  # (B, 64); the null caption is like none, and stays null
+        return model(x_t, t, same.long() @ labels)
+
+    return translated
+
+
+def short_run(pictures: Pictures, tokens: Tensor, steps: int, seed: int, **config) -> Denoiser:
+    """A network trained from random weights for so many steps, with the settings of the runs of a minute."""
+    torch.manual_seed(seed)
+    run = Run(Denoiser(**config), learning_rate=SHORT_RUNS["learning_rate"], seed=seed)
+    reports = train(run, pictures.x0, tokens, steps=steps, batch_size=SHORT_RUNS["batch_size"])
+    for _ in bar(reports, total=steps, desc="training"):
+        pass
+    return run.ema
+
+
+def one_label(results: Results, pictures: Pictures, judge, training_steps: int, seed: int, **options) -> None:
+    """Control 5: a network told the pair as one word cannot know a pair that it never saw. Is ours better than that?"""
+    labels = label_tokens([(f.kind, f.colour) for f in pictures.fruits])
+    about = dict(training_steps=training_steps) | SHORT_RUNS
+    options["guidance_scale"] = SHORT_RUNS["guidance_scale"]
+    told = asked_by_label(short_run(pictures, labels, training_steps, seed, vocabulary_size=len(LABELS)))
+    asked_for(results, "short run, one made-up word a pair", told, judge, range(seed, seed + 1), about, **options)
+    ordinary = short_run(pictures, pictures.tokens, training_steps, seed)
+    asked_for(results, "short run, ordinary captions", ordinary, judge, range(seed, seed + 1), about, **options)
+
+
+def likeness(results: Results, model, judge, count: int, steps: int, seed: int, guidances=(1.0, 2.0, 3.0)) -> None:
+    """Control 6: how far are generated pictures, all together, from drawings of the same captions?
+
+    The floor is the distance of other drawings of these captions: as near as pictures that are right can be expected.
+    """
+    g = torch.Generator().manual_seed(FRESH_SEED + seed)
+    fruits = [random_fruit(g) for _ in range(count)]
+    others = [random_fruit(g, f.kind, f.colour, f.size_word, f.background) for f in fruits]
+    real, other = (features(judge, draw_many(some, bar=partial(bar, desc="drawing"))) for some in (fruits, others))
+    floor = frechet_distance(other, real)
+    about = dict(pictures=count, captions_like="a small green banana on a grey background")
+    results.record("Fréchet distance, other drawings: the floor", floor, "squared distance", **about)
+    for scale in guidances:
+        options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=scale)
+        parts = bar(caption_tokens(fruits)[:, FULLEST].split(32), desc=f"guidance {scale:g}")
+        made = torch.cat([generate(model, part, **options) for part in parts])
+        distance, name = frechet_distance(features(judge, made), real), f"guidance {scale:g}"
+        about |= dict(guidance_scale=scale, steps=steps)
+        results.record(f"Fréchet distance, {name}", distance, "squared distance", **about)
+        results.record(f"Fréchet distance, {name}, over the floor", distance / floor, "ratio", **about)
+
+
+def bananas(results: Results, model, judge, pictures: Pictures, steps: int, seed: int):
+    """The first eight green bananas of the seed, none chosen, over the training pictures nearest to each: a figure."""
+    options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=SHIPPED_GUIDANCE)
+    made = generate(model, encode(["a green banana"] * 8), **options)
+    distance, in_pixels = (found[:, 0] for found in nearest(made, pictures.x0))
+    to_the_judge = torch.cdist(features(judge, made), features(judge, pictures.x0)).argmin(dim=1)
+    names = [[words((f.kind, f.colour)) for f in (pictures.fruits[i] for i in at)] for at in (in_pixels, to_the_judge)]
+    about = dict(each=distance.tolist(), nearest_in_pixels=names[0], nearest_to_the_judge=names[1], steps=steps)
+    median = statistics.median(distance.tolist())
+    results.record("nearest training picture, 8 generated green bananas, median", median, "rms difference", **about)
+    labels = ["generated", "nearest\nin pixels", "nearest\nto the judge"]
+    figure = show.rows([made, pictures.x0[in_pixels], pictures.x0[to_the_judge]], labels=labels, height=1.7)
+    figure.set_figheight(1.25 * figure.get_figheight())  # room for the names
+    for ax, name in zip(figure.axes[8:], names[0] + names[1], strict=True):
+        ax.set_xlabel(name.replace(" ", "\n"), fontsize=show.FONT)
+    return figure
+
+
+def table(rows: list[dict]) -> str:
+    """The recorded values as a page of Markdown."""
+    machine, versions = rows[0]["machine"], rows[0]["versions"]
+    where = f"{machine['processor']}, {machine['threads']} threads, {machine['system']}, torch {versions['torch']}"
+    lines = ["# Controls", "", f"`{rows[0]['command']}`, seed {rows[0]['seed']}, on {where}.", ""]
+    lines += ["| what | value | 95 % interval, % | settings |", "| --- | --- | --- | --- |"]
+    for row in rows:
+        settings = dict(row["settings"])
+        value = f"{row['value']:.4g} {row['unit']}"
+        if row["unit"] == "share":
+            count = settings.pop("right") if "right" in settings else settings.pop("wrong")
+            value = f"{100 * row['value']:.2f} % ({count} of {settings.pop('of')})"
+        interval = " to ".join(f"{100 * end:.2f}" for end in settings.pop("interval", [])) or "–"
+        for end in settings.keys() & {"least", "most"}:
+            settings[end] = f"{100 * settings[end]:.2f} % with one seed"
+        said = [f"{k.replace('_', ' ')} {v}" for k, v in settings.items() if isinstance(v, int | float | str)]
+        lines.append(f"| {row['name'].replace('_', ' ')} | {value} | {interval} | {', '.join(said) or '–'} |")
+    for doubtful in (row["settings"]["doubtful"] for row in rows if "doubtful" in row["settings"]):
+        lines += ["", "What the judge names as a held-out pair among the training pictures, and what was drawn:", ""]
+        lines += ["| picture | drawn | the judge names it |", "| --- | --- | --- |"] if doubtful else ["None."]
+        lines += [f"| {found['place']} | {found['recorded']} | {found['named']} |" for found in doubtful]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small counts, which say nothing: does it run?")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="the folder for the results")
+    args = parser.parse_args()
+    size, seed = QUICK if args.quick else FULL, args.seed
+    out = args.out or (Path("runs/controls-quick") if args.quick else DATA / "benchmarks")
+    results, judge, steps = Results(seed), weights.load_judge(), size["steps"]
+    pictures = Pictures(*(part[: size["pictures"]] for part in training_pictures(bar=bar)))
+    shipped, shuffled = (  # in the order of memory that its convolutions like best
+        network.to(memory_format=torch.channels_last)
+        for network in (weights.load_denoiser(), weights.load_denoiser(DATA / "shuffled.safetensors"))
+    )
+
+    training_set(results, pictures, judge, size["fresh"], seed)
+    judges_error(results, judge, size["drawings"])
+    options = dict(steps=steps, guidance_scale=SHIPPED_GUIDANCE)
+    few = dict(per_pair=size["per_pair"], per_seen_pair=size["per_seen_pair"])
+    asked_for(results, "shipped weights", shipped, judge, range(seed, seed + size["seeds"]), **few, **options)
+    few = dict(per_pair=size["control_per_pair"], per_seen_pair=size["control_per_seen_pair"])
+    asked_for(results, "shuffled captions", shuffled, judge, range(seed, seed + 1), **few, **options)
+    one_label(results, pictures, judge, size["training_steps"], seed, **few, steps=steps)
+    likeness(results, shipped, judge, size["likeness"], steps, seed)
+    figure = bananas(results, shipped, judge, pictures, steps, seed)
+
+    results.write(out / "controls.json")
+    with whole_file(out / "controls.md") as temporary:
+        temporary.write_text(table(results.rows))
+    show.save_figure(figure, out / "controls.png")
+    print(f"controls.json, controls.md and controls.png in {out}")
+
+
+if __name__ == "__main__":
+    main()

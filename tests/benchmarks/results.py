@@ -1,0 +1,51 @@
+"""What a benchmark measured: each value with its settings, and where, with what and how it was taken."""
+
+import json
+import platform
+import sys
+from pathlib import Path
+
+import torch
+
+from course_lib.files import whole_file
+
+
+class Results:
+    """Measurements in the order in which they were taken.
+
+    Args:
+        seed: of the whole run.
+
+    Attributes:
+        rows: a dict for each value, as the JSON file has it.
+    """
+
+    def __init__(self, seed: int):
+        self.rows: list[dict] = []
+        self.about = dict(
+            machine={"processor": processor(), "threads": torch.get_num_threads(), "system": platform.system()},
+            versions={"python": platform.python_version(), "torch": torch.__version__},
+            seed=seed,
+            command=" ".join(["python", *sys.argv]),
+        )
+
+    def record(self, name: str, value: float, unit: str, **settings) -> None:
+        """Keep a value and print it; settings are whatever JSON can hold."""
+        self.rows.append(dict(name=name, value=round(value, 5), unit=unit, settings=settings) | self.about)
+        print(f"{name:58}{value:12.4g} {unit}", flush=True)
+
+    def write(self, path: str | Path) -> None:
+        """Write all values to a JSON file, whole or not at all."""
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps(self.rows, indent=1) + "\n")
+
+
+def processor() -> str:
+    """The processor's name, where the system tells."""
+    info = Path("/proc/cpuinfo")
+    names = (
+        [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if (info.exists())
+        else []
+    )
+    return f"{len(names)} x {names[0]}" if names else platform.processor()
