@@ -134,16 +134,22 @@ def training_memory() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)  # macOS counts bytes, Linux KiB
 
 
+def short_run(pictures, tokens, seed: int, config: dict | None = None, **length) -> Denoiser:
+    """Train from random weights with the settings of `SHORT_RUNS`, for so many steps or seconds; the average of it."""
+    torch.manual_seed(seed)
+    run = Run(Denoiser(**config or {}), learning_rate=SHORT_RUNS["learning_rate"], seed=seed)
+    how = {name: SHORT_RUNS[name] for name in ("batch_size", "flip")} | length
+    with bar(total=100, desc="training", bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as progress:
+        for report in train(run, pictures.x0, tokens, **how):
+            progress.update(100 * report.done - progress.n)
+    return run.ema
+
+
 def accuracy_after(budget: float, pictures, judge, seed: int) -> dict[str, Score]:
     """Train from random weights for so many seconds, and have the judge count."""
-    torch.manual_seed(seed)
-    run = Run(Denoiser(), learning_rate=SHORT_RUNS["learning_rate"], seed=seed)
     tokens = pictures.tokens[:, : SHORT_RUNS["phrasings"]]  # the first six name both the kind and the colour
-    how = {name: SHORT_RUNS[name] for name in ("batch_size", "flip")}
-    with bar(total=budget, desc=f"training {budget:.0f} s", bar_format="{l_bar}{bar}|") as progress:
-        for _ in train(run, pictures.x0, tokens, seconds=budget, **how):
-            progress.update(run.seconds - progress.n)
-    return evaluate(run.ema, judge, guidance_scale=SHORT_RUNS["guidance_scale"], bar=partial(bar, desc="judging"))
+    model = short_run(pictures, tokens, seed, seconds=budget)
+    return evaluate(model, judge, guidance_scale=SHORT_RUNS["guidance_scale"], bar=partial(bar, desc="judging"))
 
 
 def draw_accuracy(results: list[dict]) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from bench import SHORT_RUNS, bar
+from bench import SHORT_RUNS, bar, short_run
 from results import Results
 from torch import Tensor
 
@@ -33,9 +33,7 @@ from course_lib.files import DATA, whole_file
 from course_lib.fruit import random_fruit
 from course_lib.judge import Score, evaluate, score_drawings
 from course_lib.measure import frechet_distance, nearest
-from course_lib.model import Denoiser
 from course_lib.sample import generate
-from course_lib.train import Run, train
 
 FRESH_SEED = 1_000_003  # of drawings that neither the denoiser nor the judge was trained or tested on
 SHIPPED_GUIDANCE = 3.0  # where the shipped network is best
@@ -128,24 +126,15 @@ def asked_by_label(model):
     return translated
 
 
-def short_run(pictures: Pictures, tokens: Tensor, steps: int, seed: int, **config) -> Denoiser:
-    """A network trained from random weights for so many steps, with the settings of the runs of a minute."""
-    torch.manual_seed(seed)
-    run = Run(Denoiser(**config), learning_rate=SHORT_RUNS["learning_rate"], seed=seed)
-    reports = train(run, pictures.x0, tokens, steps=steps, batch_size=SHORT_RUNS["batch_size"])
-    for _ in bar(reports, total=steps, desc="training"):
-        pass
-    return run.ema
-
-
 def one_label(results: Results, pictures: Pictures, judge, training_steps: int, seed: int, **options) -> None:
     """Control 5: a network told the pair as one word cannot know a pair that it never saw. Is ours better than that?"""
     labels = label_tokens([(f.kind, f.colour) for f in pictures.fruits])
     about = dict(training_steps=training_steps) | SHORT_RUNS
     options["guidance_scale"] = SHORT_RUNS["guidance_scale"]
-    told = asked_by_label(short_run(pictures, labels, training_steps, seed, vocabulary_size=len(LABELS)))
+    told = short_run(pictures, labels, seed, dict(vocabulary_size=len(LABELS)), steps=training_steps)
+    told = asked_by_label(told)
     asked_for(results, "short run, one made-up word a pair", told, judge, range(seed, seed + 1), about, **options)
-    ordinary = short_run(pictures, pictures.tokens, training_steps, seed)
+    ordinary = short_run(pictures, pictures.tokens[:, : SHORT_RUNS["phrasings"]], seed, steps=training_steps)
     asked_for(results, "short run, ordinary captions", ordinary, judge, range(seed, seed + 1), about, **options)
 
 

@@ -1,6 +1,7 @@
 """What a benchmark measured: each value with its settings, and where, with what and how it was taken."""
 
 import json
+import os
 import platform
 import sys
 from pathlib import Path
@@ -23,7 +24,8 @@ class Results:
     def __init__(self, seed: int):
         self.rows: list[dict] = []
         self.about = dict(
-            machine={"processor": processor(), "threads": torch.get_num_threads(), "system": platform.system()},
+            machine={"processor": processor(), "threads": torch.get_num_threads(), "system": platform.system()}
+            | {"GOMP_SPINCOUNT": os.environ["GOMP_SPINCOUNT"]},
             versions={"python": platform.python_version(), "torch": torch.__version__},
             seed=seed,
             command=" ".join(["python", *sys.argv]),
