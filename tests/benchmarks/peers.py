@@ -55,7 +55,7 @@ def measure(name: str, args: argparse.Namespace) -> list[dict]:
     torch.manual_seed(args.seed)
     pictures, judge = training_pictures(), weights.load_judge()
     marks = [60 * minutes for minutes in sorted(args.minutes)]
-    settings, pairs_only = dict(peer=name, minutes=sorted(args.minutes)), False
+    settings, pairs_only = dict(peer=name, minutes=sorted(args.minutes), sampling_steps=args.steps), False
     if name in OURS:
         config, rate, batch_size, guidance = OURS[name]
         run = Run(Denoiser(**config), learning_rate=rate, seed=args.seed)
@@ -100,7 +100,10 @@ def measure(name: str, args: argparse.Namespace) -> list[dict]:
         asked = dict(per_pair=0 if pairs_only else args.per_pair, per_seen_pair=args.per_seen_pair, steps=args.steps)
         scores = evaluate(guess, judge, **asked, guidance_scale=scale_of_sampler, seed=args.seed, bar=timed)
         for group in ("held_out", "seen"):
-            score, more = scores[group], dict(after_minutes=mark / 60, trained_seconds=round(spent, 1), steps=done)
+            score, more = (
+                scores[group],
+                dict(after_minutes=mark / 60, trained_seconds=round(spent, 1), trained_steps=done),
+            )
             known = score.as_dict() if score.of else {}
             share = score.right / score.of if score.of else None
             record(f"{group} right, {mark / 60:g} min of training", share, "share", **more, **known)
@@ -115,7 +118,8 @@ def table(results: list[dict]) -> str:
     names = [name for name in (*OURS, *PEERS) if f"{name}: training" in found]
     minutes = sorted({result["settings"]["after_minutes"] for result in results if result["unit"] == "share"})
     head = ["peer", "pictures a second", *(f"{g}, {m:g} min" for g in ("seen", "held out") for m in minutes)]
-    rows = [head + ["64 pictures", "peak memory"]]
+    sampled = next(result["name"] for result in results if result["unit"] == "s").split(": ")[1]
+    rows = [[*head, sampled, "peak memory"]]
     for name in names:
         row = [name, f"{found[f'{name}: training']['value']:.1f}"]
         for group in ("seen", "held_out"):
