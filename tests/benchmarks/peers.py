@@ -85,8 +85,7 @@ def measure(name: str, args: argparse.Namespace) -> list[dict]:
         for part in bar(parts, desc=f"{name}: judging"):
             began = time.perf_counter()
             yield part
-            if len(part) == 64:
-                times.append(time.perf_counter() - began)
+            times.append((time.perf_counter() - began) * 64 / len(part))
 
     for mark in marks:
         with bar(total=mark, initial=spent, desc=f"{name}: training", bar_format="{l_bar}{bar}|") as progress:
