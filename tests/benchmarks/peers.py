@@ -1,9 +1,10 @@
 """Ours beside its peers: `make bench-peers`, many hours; each peer also alone, with `--only NAME`.
 
 Every network sees the same pictures on the same cores for the same time, in a process of its own, and the same judge
-counts after 1, 3 and 10 minutes of one run. Optimiser, learning rate, batch, average, noise schedule and target are
-those that its own authors give (see `peer_networks`), and so is the scale of guidance; the sampler is the course's, 50
-steps. Results go to data/benchmarks/; peers that are found there are not run again.
+counts after 1, 3 and 10 minutes of one run; a step that is under way by then is finished, and counts. Optimiser,
+learning rate, batch, average, noise schedule and target are those that its own authors give (see `peer_networks`), and
+so is the scale of guidance; the sampler is the course's, 50 steps. Results go to data/benchmarks/; peers that are found
+there are not run again.
 """
 
 import argparse
@@ -78,7 +79,12 @@ def measure(name: str, args: argparse.Namespace) -> list[dict]:
     def record(what: str, value: float | None, unit: str, **more) -> None:
         results.append(
             dict(name=f"{name}: {what}", value=value and round(value, 5), unit=unit, settings=settings | more)
-            | dict(machine=machine, versions=versions, seed=args.seed, command=" ".join(["python", *sys.argv]))
+            | dict(
+                machine=machine,
+                versions=versions,
+                seed=args.seed,
+                command=" ".join(["python", "tests/benchmarks/peers.py", *sys.argv[1:]]),
+            )
         )
 
     def timed(parts: tuple[Tensor, ...]) -> Iterator[Tensor]:
@@ -135,6 +141,7 @@ def table(results: list[dict]) -> str:
 
 def draw(results: list[dict], path: Path) -> None:
     """The share of right pictures against minutes of training, seen and held-out pairs side by side."""
+    minutes = sorted({r["settings"]["after_minutes"] for r in results if r["unit"] == "share"})
     figure, axes = plt.subplots(1, 2, figsize=(16, 7), sharey=True, layout="constrained")
     for ax, group, title in zip(
         axes, ("seen", "held_out"), ("pairs seen in training", "pairs never seen"), strict=True
@@ -143,11 +150,14 @@ def draw(results: list[dict], path: Path) -> None:
             runs = [r for r in results if r["name"].startswith(f"{name}: {group} right") and r["value"] is not None]
             trained = [r["settings"]["after_minutes"] for r in runs]
             share = [100 * r["value"] for r in runs]
-            if runs or group == "seen":
+            if runs:
                 ax.plot(trained, share, line, color=colour, marker=marker, markersize=10, linewidth=2.5, label=name)
         ax.set_title(title, fontsize=show.FONT)
         ax.set_xlabel("minutes of training from random weights", fontsize=show.FONT)
-        ax.set_ylim(0, 100)
+        ax.set_xscale("log")
+        ax.set_xticks(minutes, [f"{m:g}" for m in minutes], minor=False)
+        ax.minorticks_off()
+        ax.set_ylim(-2, 102)
         ax.tick_params(labelsize=show.FONT)
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("kind and colour right, %", fontsize=show.FONT)
