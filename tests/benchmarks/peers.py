@@ -31,9 +31,12 @@ from course_lib.judge import evaluate
 from course_lib.model import Denoiser
 from course_lib.train import Run, train
 
-OURS = {  # network, learning rate, batch size, guidance
-    "ours": (dict(), *SHORT_RUNS.values()),
-    "ours-shipped-size": (dict(patch=2, channels=(48, 96, 128)), 3e-3, 64, 3.0),
+OURS = {  # the network, and how it is trained and asked
+    "ours": (dict(), SHORT_RUNS),
+    "ours-shipped-size": (
+        dict(patch=2, channels=(48, 96, 128)),
+        dict(learning_rate=3e-3, batch_size=64, guidance_scale=3.0),
+    ),
 }
 LOOKS = (  # colour and line of each, in this order; the colours are Okabe and Ito's
     *((show.BLUE, "-"), (show.BLUE, "--"), (show.ORANGE, "-"), (show.GREEN, "-"), (show.GREEN, "--")),
@@ -58,7 +61,8 @@ def measure(name: str, args: argparse.Namespace) -> list[dict]:
     marks = [60 * minutes for minutes in sorted(args.minutes)]
     settings, pairs_only = dict(peer=name, minutes=sorted(args.minutes), sampling_steps=args.steps), False
     if name in OURS:
-        config, rate, batch_size, guidance = OURS[name]
+        config, how = OURS[name]
+        rate, batch_size, guidance = how["learning_rate"], how["batch_size"], how["guidance_scale"]
         run = Run(Denoiser(**config), learning_rate=rate, seed=args.seed)
         network, guess, scale_of_sampler = run.model, run.ema, guidance
         steps = train(run, pictures.x0, pictures.tokens, seconds=marks[-1], batch_size=batch_size)
