@@ -62,11 +62,12 @@ def measure(name: str, args: argparse.Namespace) -> list[dict]:
     settings, pairs_only = dict(peer=name, minutes=sorted(args.minutes), sampling_steps=args.steps), False
     if name in OURS:
         config, how = OURS[name]
-        rate, batch_size, guidance = how["learning_rate"], how["batch_size"], how["guidance_scale"]
-        run = Run(Denoiser(**config), learning_rate=rate, seed=args.seed)
-        network, guess, scale_of_sampler = run.model, run.ema, guidance
-        steps = train(run, pictures.x0, pictures.tokens, seconds=marks[-1], batch_size=batch_size)
-        settings |= dict(network=config, learning_rate=rate, batch_size=batch_size, guidance=guidance)
+        run, batch_size = Run(Denoiser(**config), learning_rate=how["learning_rate"], seed=args.seed), how["batch_size"]
+        network, guess, scale_of_sampler = run.model, run.ema, how["guidance_scale"]
+        tokens = pictures.tokens[:, : how.get("phrasings")]
+        options = dict(seconds=marks[-1], batch_size=batch_size, flip=how.get("flip", True))
+        steps = train(run, pictures.x0, tokens, **options)
+        settings |= how | dict(network=config, guidance=scale_of_sampler)
     else:
         peer = PEERS[name]()
         network, guess, scale_of_sampler = peer.network, peer.guess, 1.0  # a peer guides by itself
