@@ -27,13 +27,18 @@ LAB_PAGE := notebooks/00_start_here.ipynb
 
 CHROMIUM := chromium
 
+# Where `make bench-peers` keeps torch and the peers, about 6 GB; the course itself uses none of it.
+PEERS_PYTHON := $(subst $(VENV),build/peers,$(PYTHON))
+PEERS_READY := build/peers/.ready
+
 # The notebooks draw in place: an MPLBACKEND from outside would take their figures away.
 unexport MPLBACKEND
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # see course_lib/__init__.py
 export GOMP_SPINCOUNT := 2000
 
-.PHONY: help env pictures lab test test-browser outputs bench bench-controls weights figures checksums constraints clean
+.PHONY: help env pictures lab test test-browser outputs bench bench-controls bench-peers weights figures checksums \
+    constraints clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -65,6 +70,9 @@ bench: pictures  ## measure quality, time and memory
 
 bench-controls: pictures  ## measure what keeps the claim of the green banana honest (under 20 minutes)
 	$(PYTHON) tests/benchmarks/controls.py
+
+bench-peers: pictures $(PEERS_READY)  ## measure beside other projects (many hours; resumes; PEERS="--only NAME" for one)
+	PYTHONPATH="$(CURDIR)" $(PEERS_PYTHON) tests/benchmarks/peers.py $(PEERS)
 
 pictures: $(READY)  ## draw the training pictures, if they are not there yet
 	$(PYTHON) -m course_lib pictures
@@ -131,6 +139,14 @@ $(READY): pyproject.toml $(PINS) $(wildcard .jupyter/*)
 	cp .jupyter/overrides.json $(VENV)/share/jupyter/lab/settings/
 	@touch $(READY)
 	@echo "The environment is ready."
+
+$(PEERS_READY): tests/benchmarks/peers.txt | $(READY)
+	@rm -f $(PEERS_READY)
+	$(PYTHON) -m venv build/peers
+	@$(choose_index); \
+	$(PEERS_PYTHON) -m pip install -c tests/benchmarks/peers.txt --no-deps $$index torch torchvision
+	$(PEERS_PYTHON) -m pip install -r tests/benchmarks/peers.txt
+	@touch $(PEERS_READY)
 
 # Sets $python to the first of $(PYTHONS) that is new enough for the course, old enough for torch, and has venv.
 define find_python
