@@ -31,7 +31,7 @@ class CaptionEncoder(nn.Module):
     def __init__(self, vocabulary_size: int, width: int):
         super().__init__()
         self.words = nn.Embedding(vocabulary_size, width)
-        nn.init.normal_(self.words.weight, std=0.3)  # what words mean outgrows how they began
+        nn.init.normal_(self.words.weight, std=0.3)  # small, so that what they learn to mean soon outweighs it
         self.next_word = nn.Linear(width, width, bias=False)
         self.mlp = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
