@@ -3,6 +3,7 @@
 import json
 import sys
 
+import bench
 import controls
 import pytest
 import torch
@@ -157,17 +158,17 @@ def test_whoever_is_asked_by_label_hears_the_right_word_and_without_words_none()
 def test_the_network_with_labels_never_trains_a_held_out_one(monkeypatch):
     trained = []
 
-    def train(run: Run, x0, tokens, *, steps, batch_size):
+    def train(run: Run, x0, tokens, *, steps, batch_size, flip):
         trained.append(tokens)
         return iter(())
 
-    monkeypatch.setattr(controls, "train", train)
+    monkeypatch.setattr(bench, "train", train)
     few = dict(per_pair=1, per_seen_pair=1, steps=1)
     rows = measured(controls.one_label, small_set(), NumberJudge(), training_steps=3, seed=0, **few)
     labels, ordinary = trained
     said = set(decode(labels, controls.LABELS))
     assert len(said) == 56 and "redapple" in said and not said & {c + k for k, c in HELD_OUT_PAIRS}
-    assert ordinary.shape == (56, 8, MAX_WORDS) and len(rows) == 6
+    assert ordinary.shape == (56, bench.SHORT_RUNS["phrasings"], MAX_WORDS) and len(rows) == 6
     assert rows["held_out right, short run, ordinary captions"]["settings"]["training_steps"] == 3
 
 
