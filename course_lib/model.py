@@ -97,7 +97,7 @@ class Denoiser(nn.Module):
         )
         self.patch, self.smallest = patch, patch * 2 ** (len(channels) - 1)
         self.register_buffer("frequencies", math.pi * 2 ** torch.linspace(-1, 4, width // 2), persistent=False)
-        self.level = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.level = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.caption = CaptionEncoder(vocabulary_size, width)
 
         self.enter = nn.Conv2d(3 * patch**2, channels[0], 3, padding=1)
@@ -146,7 +146,8 @@ class Denoiser(nn.Module):
             )
         angle = expand_level(t, x_t).reshape(-1, 1).expand(len(x_t), 1) * self.frequencies
         caption = self.caption(tokens)
-        condition = F.silu(self.level(torch.cat([angle.sin(), angle.cos()], dim=1)) + caption)
+        level = self.level(torch.cat([angle.sin(), angle.cos()], dim=1))
+        condition = level + caption  # the blocks read a sum: "green" does the same to every fruit
 
         h = F.pixel_unshuffle(x_t, self.patch).contiguous(memory_format=torch.channels_last)  # faster on a CPU
         h = self.enter(h)
