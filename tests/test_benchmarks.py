@@ -1,11 +1,13 @@
-"""The controls of tests/benchmarks in tiny form: each must notice what it is there to notice."""
+"""The benchmarks in tiny form: a control must notice what it is there to notice, a measurement count what it says."""
 
+import itertools
 import json
 import sys
 
 import bench
 import controls
 import pytest
+import scaling
 import torch
 from results import Results
 
@@ -22,6 +24,7 @@ from course_lib.data import (
 )
 from course_lib.fruit import Fruit, random_fruit
 from course_lib.judge import Score, evaluate
+from course_lib.model import Denoiser
 from course_lib.train import Run
 
 BANANA = ("banana", "green")
@@ -203,3 +206,126 @@ def test_the_whole_script_runs_and_its_table_holds_every_value(tmp_path, monkeyp
     table = (tmp_path / "controls.md").read_text()
     assert len(rows) == len({row["name"] for row in rows}) > 20
     assert all(f"| {row['name'].replace('_', ' ')} | " in table for row in rows)
+
+
+# Scaling: how close to the machine
+
+
+def test_the_peak_beside_a_piece_of_work_is_the_better_of_before_and_after():
+    rising, falling = iter([3.0, 5.0]), iter([7.0, 2.0])
+    took, peaks = bench.timed_between_peaks(lambda: None, 3, lambda: next(rising), lambda: next(falling))
+    assert took >= 0 and peaks == [5.0, 7.0]
+
+
+def test_a_convolution_counts_its_way_there_and_both_of_its_gradients(monkeypatch):
+    monkeypatch.setattr(scaling, "seconds", lambda work, repeats: [2.0, 1.0, 3.0])
+    assert scaling.convolution_peak((2, 8, 4)) == 3 * 2 * 2 * (8 * 8 * 9) * (4 * 4)
+
+
+def test_the_best_size_wins_and_none_is_tried_after_one_that_takes_long(monkeypatch):
+    speeds, tried = {1: 3.0, 2: 9.0, 4: 5.0}, []
+
+    def peak(size, dtype):
+        tried.append((size, dtype))
+        return speeds[size]
+
+    assert scaling.fastest(peak, [1, 2, 4], torch.float32) == (9.0, 2)
+    monkeypatch.setattr(scaling, "PATIENCE", 0.0)
+    assert scaling.fastest(peak, [1, 2, 4], torch.bfloat16) == (3.0, 1)
+    assert tried == [(1, torch.float32), (2, torch.float32), (4, torch.float32), (1, torch.bfloat16)]
+
+
+def test_a_share_of_a_peak_is_operations_over_seconds_over_that_peak(monkeypatch):
+    monkeypatch.setattr(scaling, "timed_between_peaks", lambda work, repeats, *peaks: (0.5, [8e9, 4e9]))
+    rows = measured(scaling.beside_the_peaks, "work", None, int(1e9), [], 7)
+    assert [row["value"] for row in rows.values()] == [2.0, 2.0]
+    assert [row["settings"]["ratio"] for row in rows.values()] == [0.25, 0.5]
+
+
+# Scaling: how cost grows
+
+
+def test_cases_take_turns_and_each_turn_warms_up():
+    ran = []
+    times = scaling.in_turn({n: lambda n=n: ran.append(n) for n in (1, 2)}, turns=2, least=0.0)
+    assert ran == [1, 1, 2, 2, 1, 1, 2, 2] and [len(took) for took in times.values()] == [2, 2]
+
+
+def test_quick_work_is_repeated_until_its_turn_is_over(monkeypatch):
+    monkeypatch.setattr(scaling, "seconds", lambda work, repeats: [0.25] * repeats)
+    assert scaling.in_turn({1: None}, turns=2, least=1.0) == {1: [0.25] * 10}
+
+
+def test_a_sweep_records_medians_each_over_the_first(monkeypatch):
+    monkeypatch.setattr(scaling, "in_turn", lambda works, turns, least: {2: [9.0, 1.0, 2.0], 8: [4.0, 4.0, 4.0]})
+    rows = measured(scaling.sweep, "work", "batch", {}, scaling.QUICK, lambda count: 2 * count)
+    assert [(name, row["value"], row["unit"]) for name, row in rows.items()] == [
+        ("work, batch 2", 2.0, "1/s"),
+        ("work, batch 8", 4.0, "1/s"),
+    ]
+    about = dict(axis="batch", at=8, ratio=2.0, ratio_to="batch 2", seconds=4.0, repeats=3, quartiles=[4.0, 4.0])
+    assert rows["work, batch 8"]["settings"] == about
+    assert rows["work, batch 2"]["settings"]["quartiles"] == [1.5, 5.5]
+    assert measured(scaling.sweep, "work", "batch", {}, scaling.QUICK)["work, batch 8"]["value"] == 4.0
+
+
+@pytest.mark.parametrize(("power", "straight"), [(1, True), (2, False)])
+def test_steps_are_held_against_a_straight_line(monkeypatch, power, straight):
+    monkeypatch.setattr(scaling, "in_turn", lambda works, turns, least: {n: [3.0 + n**power] * 2 for n in works})
+    rows = measured(scaling.sampling_steps, scaling.FULL)
+    off = [abs(row["settings"]["measured_over_line"] - 1) for name, row in rows.items() if "straight line" in name]
+    assert len(off) == 4 and (max(off) < 1e-9) == straight
+
+
+def test_a_training_step_has_the_pictures_that_are_asked_for():
+    model, seen = Denoiser(channels=(8, 8), width=8), []
+    model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    step, loss = bench.our_training(model, small_set(), 3)
+    step(), loss()
+    assert seen == [3, 3]
+
+
+def test_threads_are_set_for_each_case_and_put_back_even_after_a_failure(monkeypatch):
+    before, seen = torch.get_num_threads(), []
+    monkeypatch.setattr(scaling, "training", lambda *_: lambda: seen.append(torch.get_num_threads()))
+    monkeypatch.setattr(scaling, "sampling", lambda *_: lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        measured(scaling.threads, None, scaling.QUICK | dict(threads=(before + 1, before + 2)))
+    assert seen == ([before + 1] * 2 + [before + 2] * 2) * 2 and torch.get_num_threads() == before
+
+
+@pytest.mark.slow
+def test_scaling_runs_from_end_to_end_and_shows_what_it_recorded(tmp_path, monkeypatch, pictures):
+    opened = []
+
+    def training_pictures(path=None, bar=None):
+        if path:
+            opened.append(len(controls.training_pictures(path).x0))
+        return pictures
+
+    tiny = scaling.QUICK | dict(products=(8,), convolutions=((1, 8, 8),), sides=(32, 64), batches=(1, 2), batch=2)
+    monkeypatch.setattr(scaling, "QUICK", tiny | dict(repeats=1, steps=(1, 2)))
+    monkeypatch.setattr(scaling, "training_pictures", training_pictures)
+    monkeypatch.setattr(scaling.weights, "load_denoiser", lambda: Denoiser(channels=(8, 8)))
+    monkeypatch.setattr(sys, "argv", ["scaling.py", "--quick", "--out", str(tmp_path)])
+    scaling.main()
+    assert opened == [14336, 14336, 1792, 1792] * 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scaling.json", "scaling.md", "scaling.png"]
+
+    rows = {row["name"]: row for row in json.loads((tmp_path / "scaling.json").read_text())}
+    table = (tmp_path / "scaling.md").read_text()
+    assert all(f"| {name} | " in table for name in rows)
+    assert all(
+        row["value"] > 0 and row["settings"]["ratio"] > 0 and row["settings"]["ratio_to"] for row in rows.values()
+    )
+    for who, what in itertools.product(("training", "sampling"), ("matrix products", "convolutions")):
+        assert {f"{who}, our network{size}, beside {what}" for size in ("", ", shipped size")} <= rows.keys()
+    for axis, values in ("picture size", (32, 64)), ("batch", (1, 2)), ("set size", (14336, 1792)), ("threads", (1, 2)):
+        assert rows.keys() >= {f"training, {axis} {value}" for value in values}
+    assert rows["training set, memory, set size 1792"]["settings"]["ratio"] == 1 / 8
+    assert rows["training set, file, set size 1792"]["settings"]["ratio"] == pytest.approx(1 / 8, rel=0.01)
+
+    by_batch = scaling.draw([*rows.values()]).axes[1]
+    for line, name in zip(by_batch.lines, ("training", "a guided step"), strict=True):
+        assert line.get_xdata().tolist() == [1, 2]
+        assert line.get_ydata().tolist() == [rows[f"{name}, batch {count}"]["value"] for count in (1, 2)]

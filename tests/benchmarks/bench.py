@@ -49,10 +49,9 @@ def seconds(work, repeats: int) -> list[float]:
     return times
 
 
-def matrix_multiply_peak() -> float:
-    """The best float32 matrix product this machine does right now, in FLOP/s."""
-    n = 2048
-    a, b = torch.randn(2, n, n)
+def matrix_multiply_peak(n: int = 2048, dtype: torch.dtype = torch.float32) -> float:
+    """The best product of two n x n matrices that this machine does right now, in FLOP/s."""
+    a, b = torch.randn(2, n, n, dtype=dtype)
     return 2 * n**3 / min(seconds(lambda: a @ b, 8))
 
 
@@ -61,6 +60,13 @@ def flops(work) -> int:
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops()
+
+
+def timed_between_peaks(work, repeats: int, *peaks) -> tuple[float, list[float]]:
+    """Median seconds of a piece of work, and peaks in FLOP/s: of each the better of just before and just after."""
+    before = [peak() for peak in peaks]
+    took = statistics.median(seconds(work, repeats))
+    return took, [max(best, peak()) for best, peak in zip(before, peaks, strict=True)]
 
 
 def course_unet() -> UNet2DModel:
@@ -81,9 +87,7 @@ def training_speed(step, loss, repeats: int) -> dict:
 
     Only the network's own operations are counted, forward and backward; the optimiser's time counts, its work not.
     """
-    before = matrix_multiply_peak()
-    took = statistics.median(seconds(step, repeats))
-    peak = max(before, matrix_multiply_peak())
+    took, (peak,) = timed_between_peaks(step, repeats, matrix_multiply_peak)
     work = flops(lambda: loss().backward())
     return {
         "pictures per second": BATCH / took,
@@ -94,11 +98,11 @@ def training_speed(step, loss, repeats: int) -> dict:
     }
 
 
-def our_training(model, pictures):
+def our_training(model, pictures, batch_size: int = BATCH):
     """A training step of ours, as `train` does it, and the loss alone."""
-    forever = train(Run(model), pictures.x0, pictures.tokens, steps=10**9)
-    x0, tokens = pictures.x0[:BATCH], pictures.tokens[:BATCH, 0]
-    return lambda: next(forever), lambda: denoising_loss(model, x0, torch.rand(BATCH), torch.randn_like(x0), tokens)
+    forever = train(Run(model), pictures.x0, pictures.tokens, steps=10**9, batch_size=batch_size)
+    x0, tokens = pictures.x0[:batch_size], pictures.tokens[:batch_size, 0]
+    return lambda: next(forever), lambda: denoising_loss(model, x0, torch.rand(len(x0)), torch.randn_like(x0), tokens)
 
 
 def their_training(model, pictures):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from bench import SHORT_RUNS, bar, short_run
-from results import Results
+from results import Results, heading
 from torch import Tensor
 
 from course_lib import show, weights
@@ -180,10 +180,7 @@ def bananas(results: Results, model, judge, pictures: Pictures, steps: int, seed
 
 def table(rows: list[dict]) -> str:
     """The recorded values as a page of Markdown."""
-    machine, versions = rows[0]["machine"], rows[0]["versions"]
-    where = f"{machine['processor']}, {machine['threads']} threads, {machine['system']}, torch {versions['torch']}"
-    lines = ["# Controls", "", f"`{rows[0]['command']}`, seed {rows[0]['seed']}, on {where}.", ""]
-    lines += ["| what | value | 95 % interval, % | settings |", "| --- | --- | --- | --- |"]
+    lines = [*heading("Controls", rows), "| what | value | 95 % interval, % | settings |", "| --- | --- | --- | --- |"]
     for row in rows:
         settings = dict(row["settings"])
         value = f"{row['value']:.4g} {row['unit']}"

@@ -42,6 +42,13 @@ class Results:
             temporary.write_text(json.dumps(self.rows, indent=1) + "\n")
 
 
+def heading(title: str, rows: list[dict]) -> list[str]:
+    """The first lines of a page of Markdown about recorded values: with what and where they were taken."""
+    machine, versions = rows[0]["machine"], rows[0]["versions"]
+    where = f"{machine['processor']}, {machine['threads']} threads, {machine['system']}, torch {versions['torch']}"
+    return [f"# {title}", "", f"`{rows[0]['command']}`, seed {rows[0]['seed']}, on {where}.", ""]
+
+
 def processor() -> str:
     """The processor's name, where the system tells."""
     info = Path("/proc/cpuinfo")
