@@ -1,4 +1,4 @@
-"""The command line: `python -m course_lib draw | generate | train | evaluate | pictures | judge | broken`."""
+"""The command line: `python -m course_lib draw | generate | train | distill | evaluate | pictures | judge | broken`."""
 
 import argparse
 import csv
@@ -14,6 +14,7 @@ from tqdm import tqdm
 from course_lib import broken, show, weights
 from course_lib.captions import VOCABULARY, encode
 from course_lib.data import training_pictures, understand
+from course_lib.distill import HALVINGS, stages
 from course_lib.files import whole_file
 from course_lib.folder import open_folder
 from course_lib.fruit import draw, random_fruit
@@ -68,6 +69,15 @@ def draw_command(args: argparse.Namespace) -> None:
     print(args.out)
 
 
+def sampling(args: argparse.Namespace, model: Denoiser) -> dict:
+    """Steps and guidance: as asked for, or as the network was distilled for, or the usual ones."""
+    usual = weights.sampling_of(model, steps=args.usual["steps"], guidance_scale=args.usual["guidance"])
+    return {
+        "steps": getattr(args, "steps", usual["steps"]),
+        "guidance_scale": getattr(args, "guidance", usual["guidance_scale"]),
+    }
+
+
 def generate_command(args: argparse.Namespace) -> None:
     """Turn noise into pictures of what the words ask for."""
     model = weights.load_denoiser(args.weights)
@@ -75,9 +85,9 @@ def generate_command(args: argparse.Namespace) -> None:
         understand_all(args.prompts)
     tokens = encode([prompt for prompt in args.prompts for _ in range(args.count)], model.vocabulary)
     generator = torch.Generator().manual_seed(args.seed)
-    moments = sample(model, tokens, generator=generator, steps=args.steps, guidance_scale=args.guidance)
+    options = sampling(args, model)
     frames = []
-    for frame in bar(moments, total=args.steps + 1, unit="step"):
+    for frame in bar(sample(model, tokens, generator=generator, **options), total=options["steps"] + 1, unit="step"):
         frames = [*frames, frame] if args.film else [frame]  # only a film needs them all
     if args.film:
         show.save_figure(show.film(frames), args.out)
@@ -156,6 +166,42 @@ def train_command(args: argparse.Namespace) -> None:
     print(f"{args.out / 'denoiser.safetensors'}: {run.step} steps, {run.seconds:.0f} s of training")
 
 
+def distill_command(args: argparse.Namespace) -> None:
+    """Teach a denoiser to do with a few steps and no guidance; until that is done, the runs are kept in runs/."""
+    run_files = {steps: Path("runs") / f"{args.out.stem}-{steps}-steps.safetensors" for steps in HALVINGS}
+    begun = [file for file in run_files.values() if file.exists()]
+    if begun and not args.resume:
+        raise ValueError(f"{begun[0]} exists already. Add --resume to go on with it, or choose another --out.")
+    if args.resume and not begun:
+        raise ValueError(f"There is no {run_files[HALVINGS[0]]} to resume. Leave --resume out to start.")
+    teacher = weights.load_denoiser(args.weights)
+    if weights.vocabulary_of(teacher) != VOCABULARY:
+        raise ValueError(f"{args.weights} was trained on captions of its own, but distilling shows it the fruit.")
+    options = {"steps": args.steps, "guidance_scale": args.guidance, "learning_rate": args.learning_rate}
+    pictures, seconds, saved = training_pictures(bar=bar), 0.0, time.monotonic()
+    with bar(total=100, bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}") as progress:
+        for stage in stages(teacher, seed=args.seed, **options):
+            run, run_file = stage.run, run_files[stage.steps]
+            if run_file.exists():
+                run.load(run_file)
+            try:
+                for report in train(run, pictures.x0, pictures.tokens, steps=args.train_steps, loss=stage.loss):
+                    done = HALVINGS.index(stage.steps) + report.done
+                    progress.update(100 * done / (HALVINGS.index(args.steps) + 1) - progress.n)
+                    progress.set_postfix_str(f"to {stage.steps} steps, loss {report.loss:.4f}", refresh=False)
+                    if time.monotonic() - saved > SAVE_EVERY:
+                        run.save(run_file)
+                        saved = time.monotonic()
+            finally:
+                run.save(run_file)
+            seconds += run.seconds
+    about = {"seed": args.seed, "train_steps": args.train_steps, "seconds": round(seconds)}
+    weights.save(run.ema, args.out, **about, command=args.command_line)
+    for file in run_files.values():
+        file.unlink(missing_ok=True)
+    print(f"{args.out}: {args.steps} steps from noise to picture, {seconds:.0f} s of training")
+
+
 def evaluate_command(args: argparse.Namespace) -> None:
     """Generate every pair of kind and colour and have the judge count what is right."""
     model, judge = weights.load_denoiser(args.weights), weights.load_judge()
@@ -165,10 +211,9 @@ def evaluate_command(args: argparse.Namespace) -> None:
         model,
         judge,
         per_pair=args.per_pair,
-        steps=args.steps,
-        guidance_scale=args.guidance,
         seed=args.seed,
         bar=bar,
+        **sampling(args, model),
     )
     if args.json:
         print(json.dumps({name: score.as_dict() for name, score in scores.items()}))
@@ -211,14 +256,14 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = main.add_subparsers(required=True, metavar="command")
 
-    def command(name, function, **defaults):
+    def command(name, function, usual=None, **defaults):
         sub = commands.add_parser(
             name,
             help=function.__doc__,
             description=function.__doc__,
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
-        sub.set_defaults(function=function)
+        sub.set_defaults(function=function, usual=usual)
         for argument, (kind, text) in {
             "size": (between(8, 1024), "side of the picture in pixels"),
             "count": (between(1, 1000), "how many pictures of each prompt"),
@@ -231,13 +276,16 @@ def parser() -> argparse.ArgumentParser:
         }.items():
             if argument.replace("-", "_") in defaults:
                 sub.add_argument(f"--{argument}", type=kind, help=text, default=defaults[argument.replace("-", "_")])
+            elif usual and argument in usual:
+                text += f" (default: {usual[argument]}; a distilled denoiser has its own)"
+                sub.add_argument(f"--{argument}", type=kind, help=text, default=argparse.SUPPRESS)
         return sub
 
     shipped = weights.DATA / "denoiser.safetensors"
-    sampling = dict(seed=0, guidance=3.0, weights=shipped)
     sub = command("draw", draw_command, size=256, seed=0, out=Path("drawing.png"))
     sub.add_argument("captions", nargs="+", metavar="caption", help='what to draw, such as "a red apple"')
-    sub = command("generate", generate_command, count=1, steps=100, out=Path("generated.png"), **sampling)
+    usual = dict(steps=100, guidance=3.0)
+    sub = command("generate", generate_command, usual, seed=0, count=1, weights=shipped, out=Path("generated.png"))
     sub.add_argument("prompts", nargs="+", metavar="prompt", help='what to generate, such as "a green banana"')
     sub.add_argument("--film", action="store_true", help="show the steps of the first picture instead")
     sub = command("train", train_command, seed=0, out=Path("runs/denoiser"))
@@ -251,7 +299,13 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--folder", type=Path, help="train on these pictures, with their captions.csv")
     sub.add_argument("--no-flip", action="store_true", help="never mirror: for letters, or left and right in captions")
     sub.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    sub = command("evaluate", evaluate_command, per_pair=32, steps=50, **sampling)
+    sub = command("distill", distill_command, seed=0, weights=shipped, out=Path("runs/few_steps.safetensors"))
+    sub.add_argument("--steps", type=int, choices=HALVINGS, default=4, help="how many steps from noise to picture")
+    sub.add_argument("--guidance", type=between(-20.0, 20.0), default=3.0, help="guidance scale of the teacher")
+    sub.add_argument("--train-steps", type=between(1, 100_000), default=1000, help="how long to train each stage")
+    sub.add_argument("--learning-rate", type=between(1e-6, 1.0), default=2e-3, help="the highest of each stage")
+    sub.add_argument("--resume", action="store_true", help="go on with a distillation that was stopped")
+    sub = command("evaluate", evaluate_command, usual | dict(steps=50), seed=0, per_pair=32, weights=shipped)
     sub.add_argument("--json", action="store_true", help="print one JSON object")
     command("pictures", pictures_command)
     sub = command("judge", judge_command, seed=0, out=Path("runs/judge.safetensors"))

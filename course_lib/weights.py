@@ -1,6 +1,6 @@
 """Networks in files: safetensors, with the network's settings inside. Nothing in such a file can run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from course_lib.captions import NO_WORD, VOCABULARY
 from course_lib.files import DATA, read_tensors, write_tensors
 from course_lib.judge import Judge
 from course_lib.model import Denoiser
+from course_lib.noise import noise_levels
 
 Network = TypeVar("Network", Denoiser, Judge)
 
@@ -35,16 +36,26 @@ def save(network: Denoiser | Judge, path: str | Path, *, vocabulary: Sequence[st
                 f"This denoiser knows {network.config['vocabulary_size']} words, but the vocabulary has {len(words)}. "
                 "Give the one that its captions were made with: save(model, path, vocabulary=...)."
             )
-    write_tensors(
-        path,
-        network.state_dict(),
-        {"kind": kind, "config": network.config, "vocabulary": words, "about": about},
-    )
+    made = {"kind": kind, "config": network.config, "vocabulary": words, "about": about}
+    if hasattr(network, "distilled_steps"):
+        made["distilled_steps"] = network.distilled_steps
+    write_tensors(path, network.state_dict(), made)
 
 
 def vocabulary_of(model: Denoiser) -> tuple[str, ...]:
     """The words of a denoiser: those it was loaded with, or the course's own."""
     return getattr(model, "vocabulary", VOCABULARY)
+
+
+def sampling_of(model: Callable, *, steps: int, guidance_scale: float) -> dict:
+    """How to sample from a denoiser: as it was distilled for, without guidance; any other one as said here.
+
+    Returns:
+        {"steps": …, "guidance_scale": …}, for `sample`.
+    """
+    if hasattr(model, "distilled_steps"):
+        return {"steps": model.distilled_steps, "guidance_scale": 1.0}
+    return {"steps": steps, "guidance_scale": guidance_scale}
 
 
 def _is_vocabulary(words, size: int) -> bool:
@@ -79,6 +90,9 @@ def _load(path: str | Path, network_class: type[Network]) -> Network:
         if not _is_vocabulary(words, network.config["vocabulary_size"]):
             raise ValueError(f"{path} does not say which words its {kind} knows. Train anew.")
         network.vocabulary = tuple(words)
+        if "distilled_steps" in about:
+            noise_levels(about["distilled_steps"])  # refuses what is no number of steps
+            network.distilled_steps = about["distilled_steps"]
     network.load_state_dict(tensors)
     return network.eval().requires_grad_(False)
 
@@ -87,6 +101,7 @@ def load_denoiser(path: str | Path = DATA / "denoiser.safetensors") -> Denoiser:
     """Load a denoiser, by default the shipped one, ready to be asked.
 
     The words it knows are its attribute `vocabulary`; encode captions with them: encode(captions, model.vocabulary).
+    A distilled one has an attribute `distilled_steps` too, the number of steps it was made for.
 
     Raises:
         FileNotFoundError: there is no such file.

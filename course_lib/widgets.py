@@ -32,6 +32,7 @@ from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame, denoise_step, generate, sample
 from course_lib.slider import Slider
 from course_lib.train import Report, Run, train
+from course_lib.weights import sampling_of
 
 BLANK = show.png(torch.zeros(3, 1, 1))  # grey, until there is something to show
 WIDE = {"description_width": "initial"}  # descriptions are never cut
@@ -317,9 +318,12 @@ class PromptBox(Panel):
         self.words = ui.Text(value=prompt, description="prompt", continuous_update=False, placeholder="a red apple")
         self.go = ui.Button(description="Draw it", button_style="primary")
         self.seed = ui.BoundedIntText(value=0, min=0, max=2**31, description="seed")
-        scales, counts = [i / 2 for i in range(-4, 17)], [4, 8, 16, 25, 50, 100]
-        self.guidance = Slider(description="guidance", options=scales, value=2, continuous_update=False)
-        self.steps = Slider(description="steps", options=counts, value=25, continuous_update=False)
+        usual = sampling_of(model, steps=25, guidance_scale=2)
+        scales, counts = [i / 2 for i in range(-4, 17)], sorted({4, 8, 16, 25, 50, 100, usual["steps"]})
+        self.guidance = Slider(
+            description="guidance", options=scales, value=usual["guidance_scale"], continuous_update=False
+        )
+        self.steps = Slider(description="steps", options=counts, value=usual["steps"], continuous_update=False)
         self.chips = [
             ui.Button(description=word, tooltip=f"put {word} into the prompt", layout=ui.Layout(width="auto"))
             for word in (*COLOURS, *(kind for kind in KINDS if kind not in COLOURS))

@@ -21,7 +21,7 @@ from course_lib.judge import Judge
 from course_lib.model import Denoiser
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["draw", "generate", "train", "evaluate", "pictures", "judge", "broken"]
+COMMANDS = ["draw", "generate", "train", "evaluate", "pictures", "judge", "broken", "distill"]
 TinyDenoiser = partial(Denoiser, channels=(8, 16), width=32)
 
 
@@ -400,6 +400,8 @@ def test_pictures_says_how_many_are_ready(capsys, small_training):
         "train --minutes 0",
         "train --minutes nan",
         "train --learning-rate 0",
+        "distill --guidance nan",
+        "distill --train-steps 0",
     ],
 )
 def test_a_number_out_of_range_is_refused_with_the_range(tmp_path, capsys, monkeypatch, arguments):
@@ -418,6 +420,7 @@ def test_a_number_out_of_range_is_refused_with_the_range(tmp_path, capsys, monke
         (["draw"], "caption"),
         (["generate"], "prompt"),
         (["train", "--patch", "3"], "3"),
+        (["distill", "--steps", "3"], "choose from 8, 4, 2, 1"),
         (["train", "--steps", "5", "--minutes", "1"], "not allowed with"),
     ],
 )

@@ -1,0 +1,120 @@
+"""Distillation: one step that lands where two steps of the teacher land. Not needed to understand the course.
+
+A denoiser that walks in many steps teaches a copy of itself to walk in half as many; then the copy becomes the
+teacher, and so on. The first teacher walks with guidance, which takes two guesses a step, its student without: what
+guidance does becomes part of the weights. So 16 guided steps, which are 32 guesses, shrink to 4.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.noise import add_noise, expand_level, noise_levels
+from course_lib.sample import denoise_step, guided
+from course_lib.train import Run
+
+HALVINGS = (8, 4, 2, 1)  # steps of the students, one after another; the first teacher takes 16
+
+
+@torch.no_grad()
+def two_step_target(
+    teacher: Callable, x_t: Tensor, t: Tensor, tokens: Tensor, *, steps: int, guidance_scale: float = 1.0
+) -> Tensor:
+    """The guess with which one step lands where the teacher lands in two: x0_target = (x_s - (s/t) x_t) / (1 - s/t).
+
+    The teacher goes from t to m = t - 1 / (2 steps) and on to s = t - 1 / steps; the formula is `denoise_step` from
+    t to s, solved for its guess. At s = 0 the target is the teacher's last guess.
+
+    Args:
+        teacher: any callable (x_t, t, tokens) -> x0_hat.
+        x_t: (B, 3, H, W) float, noisy pictures.
+        t: (B,) float, their noise levels in [1 / steps, 1].
+        tokens: (B, L) int64, captions.
+        steps: how many the student takes from noise to picture; the teacher takes twice as many.
+        guidance_scale: of the teacher, see `guided`.
+
+    Returns:
+        x0_target, (B, 3, H, W), without gradients; it may leave [-1, 1].
+
+    Raises:
+        ValueError: a level lies outside [1 / steps, 1].
+
+    Source: Salimans and Ho 2022, Progressive Distillation (arXiv:2202.00512), algorithm 2; the guided teacher
+    from Meng et al. 2023 (arXiv:2210.03142), section 3, their two kinds of stages in one.
+    """
+    m, s = t - 0.5 / steps, t - 1 / steps
+    x_m = denoise_step(x_t, guided(teacher, x_t, t, tokens, guidance_scale), t, m)
+    x_s = denoise_step(x_m, guided(teacher, x_m, m, tokens, guidance_scale), m, s)
+    kept = expand_level(s / t, x_t)  # how much of x_t a step from t to s keeps
+    return (x_s - kept * x_t) / (1 - kept)
+
+
+def distillation_loss(teacher: Callable, steps: int, guidance_scale: float = 1.0) -> Callable:
+    """A loss for `train` that makes a student of so many steps: mean of |x0_hat - x0_target|^2 / t^2.
+
+    What counts is where a step lands. An error of the guess goes over into x_s with the factor 1 - s/t = 1 / (steps t),
+    so this is steps^2 times the squared error of x_s. Only the levels that the student will meet are learned, not
+    those that `train` draws: they are dealt out in turn, equally often, pure noise among them.
+
+    Args as for `two_step_target`; steps: 8, 4, 2 or 1.
+
+    Returns:
+        A function with the arguments and the answer of `denoising_loss`.
+
+    Raises:
+        ValueError: steps or guidance_scale is out of range; later, a batch is too small to hold every level.
+    """
+    if steps not in HALVINGS:
+        raise ValueError(f"A student takes 8, 4, 2 or 1 steps, half as many at each stage, not {steps!r}.")
+    if not abs(guidance_scale) < float("inf"):
+        raise ValueError(f"The guidance scale must be a finite number, not {guidance_scale}.")
+
+    def loss(model: Callable, x0: Tensor, _: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+        if len(x0) < steps:
+            raise ValueError(f"{len(x0)} pictures cannot hold {steps} noise levels. Take batches of {steps} or more.")
+        t = noise_levels(steps)[torch.arange(len(x0)) % steps].to(x0)
+        x_t = add_noise(x0, t, eps)
+        x0_target = two_step_target(teacher, x_t, t, tokens, steps=steps, guidance_scale=guidance_scale)
+        return ((model(x_t, t, tokens) - x0_target) ** 2 / expand_level(t, x0) ** 2).mean()
+
+    return loss
+
+
+class Stage(NamedTuple):
+    """One halving: train(stage.run, x0, tokens, steps=1000, loss=stage.loss)."""
+
+    steps: int  # how many its student takes from noise to picture
+    run: Run  # of the student, which starts with the teacher's weights
+    loss: Callable
+
+
+def stages(
+    teacher: nn.Module, *, steps: int = 4, guidance_scale: float = 3.0, learning_rate: float = 2e-3, seed: int = 0
+) -> Iterator[Stage]:
+    """The stages from 16 guided steps down to a few. Train each one's run before you ask for the next.
+
+    Args:
+        teacher: a denoiser, which stays as it is.
+        steps: when to stop halving: 8, 4, 2 or 1.
+        guidance_scale: of the first teacher; students are called without guidance, as teachers too.
+        learning_rate, seed: of each `Run`.
+
+    Yields:
+        A `Stage` for 8 steps, 4 steps and so on. stage.run.ema is its result, and teaches the next; the attribute
+        `distilled_steps`, which says what it was made for, goes into its file.
+
+    Raises:
+        ValueError: as `distillation_loss`; or the teacher was distilled already.
+    """
+    if hasattr(teacher, "distilled_steps"):
+        raise ValueError(f"This network is distilled already, to {teacher.distilled_steps} steps. Give its teacher.")
+    distillation_loss(teacher, steps, guidance_scale)  # refuses what is out of range
+    for halved in HALVINGS[: HALVINGS.index(steps) + 1]:
+        student = copy.deepcopy(teacher).requires_grad_(True)
+        student.distilled_steps = halved
+        run = Run(student, learning_rate=learning_rate, seed=seed)
+        yield Stage(halved, run, distillation_loss(teacher, halved, guidance_scale))
+        teacher, guidance_scale = run.ema, 1.0
