@@ -80,7 +80,7 @@ bench-peers: pictures $(PEERS_READY)  ## measure beside other projects (many hou
 pictures: $(READY)  ## draw the training pictures, if they are not there yet
 	$(PYTHON) -m course_lib pictures
 
-weights: pictures  ## train again the networks that the course ships (over an hour; resumes)
+weights: pictures  ## train again the networks that the course ships (about 50 minutes; resumes)
 	$(PYTHON) -m course_lib judge --out data/judge.safetensors
 	$(PYTHON) -m course_lib train --patch 2 --channels 48 96 128 --steps 4000 --learning-rate 3e-3 --out runs/shipped \
 	    $(if $(wildcard runs/shipped/run.safetensors),--resume)
@@ -90,8 +90,6 @@ weights: pictures  ## train again the networks that the course ships (over an ho
 	    $(if $(wildcard runs/shuffled/run.safetensors),--resume)
 	mv runs/shuffled/denoiser.safetensors data/shuffled.safetensors
 	$(PYTHON) -m course_lib broken --out data/broken.safetensors
-	$(PYTHON) -m course_lib distill --out data/few_steps.safetensors \
-	    $(if $(wildcard runs/few_steps-*-steps.safetensors),--resume)
 	$(MAKE) figures checksums
 
 figures: $(READY)  ## make the pictures of the README again, from the shipped weights
