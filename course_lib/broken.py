@@ -113,7 +113,7 @@ FAULTS = {
     ),
     "no EMA": Fault(
         "The pictures were made with the weights of the moment, in the middle of a run with a high learning rate.",
-        "Nearly every fruit is what was asked for, but rough: ragged, speckled, with a pale rim. The loss begins below "
+        "Most fruits are what was asked for, but rough: ragged, speckled, with a pale rim. The loss begins below "
         "the healthy one, ends above it, and has not settled.",
         "Sample with the moving average of the weights, which evens out the swings of the last steps. Letting the "
         "learning rate fall before the end helps as well.",
