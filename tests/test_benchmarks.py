@@ -22,6 +22,7 @@ from course_lib.data import (
     random_fruits,
     understand,
 )
+from course_lib.files import DATA
 from course_lib.fruit import Fruit, random_fruit
 from course_lib.judge import Score, evaluate
 from course_lib.model import Denoiser
@@ -48,6 +49,39 @@ def test_a_value_is_recorded_with_all_that_it_takes_to_measure_it_again(tmp_path
     assert list(row) == ["name", "value", "unit", "settings", "machine", "versions", "seed", "command"]
     assert row["value"] == 0.33333 and row["settings"] == {"batch": 64} and row["seed"] == 7
     assert row["machine"]["threads"] == torch.get_num_threads() and row["versions"]["torch"] == torch.__version__
+
+
+def test_the_readme_says_what_was_measured():
+    """After `make bench`, the figures in README.md are to be brought up to date; this names the one that is not."""
+    rows = {row["name"]: row for row in json.loads((DATA / "benchmarks" / "results.json").read_text())}
+    told = " ".join((DATA.parent / "README.md").read_text().split())
+
+    def percent(share: float, digits: int = 0) -> str:
+        return f"{100 * share:.{digits}f}".removesuffix(".0") + " %"
+
+    said = []
+    for what, name in (
+        ("32 pictures each", "held_out"),
+        ("8 pictures each", "seen"),
+        ('"a green banana"', "green banana"),
+    ):
+        found = rows[f"{name} right, shipped weights"]["settings"]
+        low, high = (percent(end, 1) for end in found["interval"])
+        said.append(f"{what} | {found['right']} of {found['of']} | {low} to {high} |")
+    for budget in (30, 60):
+        held_out, seen = (rows[f"{name} right, {budget} s of training"] for name in ("held_out", "seen"))
+        each = ", ".join(
+            percent(n / held_out["settings"]["of"]) for n in sorted(held_out["settings"]["right_for_each_seed"])
+        )
+        said.append(f"| {budget} s | {percent(held_out['value'])} | {each} | {percent(seen['value'])} |")
+    said += [
+        f"100 guided steps takes {rows['1 picture x 100 guided steps, ours, shipped size']['value']:.1f} s",
+        f"trains on {rows['training, ours over diffusers UNet2DModel']['value']:.0f} times as many pictures",
+        f"{rows['64 pictures x 50 guided steps, diffusers UNet2DModel over ours']['value']:.0f} times faster",
+        f"takes {rows['peak memory of training, ours, shipped size']['value']:.0f} MiB",
+        f"runs at {percent(rows['training, ours, shipped size: share of peak']['value'])} of the machine's",
+    ]
+    assert [sentence for sentence in said if sentence not in told] == []
 
 
 # Control 1: the training set
