@@ -92,6 +92,10 @@ weights: pictures  ## train again the networks that the course ships (over an ho
 	$(PYTHON) -m course_lib broken --out data/broken.safetensors
 	$(PYTHON) -m course_lib distill --out data/few_steps.safetensors \
 	    $(if $(wildcard runs/few_steps-*-steps.safetensors),--resume)
+	$(PYTHON) -m course_lib judge --scenes --out data/scene_judge.safetensors
+	$(PYTHON) -m course_lib train --scenes --steps 5000 --learning-rate 3e-3 --out runs/scenes \
+	    $(if $(wildcard runs/scenes/run.safetensors),--resume)
+	mv runs/scenes/denoiser.safetensors data/scene_denoiser.safetensors
 	$(MAKE) figures checksums
 
 figures: $(READY)  ## make the pictures of the README again, from the shipped weights
@@ -108,7 +112,7 @@ checksums: $(READY)  ## write the checksums of the shipped files into data/READM
 define print_checksums
 import hashlib, pathlib
 for path in sorted(pathlib.Path("data").glob("[!.]*.*")):
-    if path.name not in ("README.md", "pictures.safetensors"):
+    if path.name != "README.md" and not path.match("pictures*.safetensors"):
         print(hashlib.sha256(path.read_bytes()).hexdigest(), path.name, sep="  ")
 endef
 export print_checksums

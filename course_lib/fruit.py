@@ -301,9 +301,9 @@ def layers(fruits: Sequence[Fruit], u: Tensor, v: Tensor, width: float) -> tuple
 # The picture
 
 
-def backdrop(fruits: Sequence[Fruit], u: Tensor, v: Tensor, floor: Tensor) -> Tensor:
-    """The ground and the wall behind n fruits, without a seam: (3, n, rays), sRGB in [0, 1]."""
-    base = torch.tensor([BACKDROPS[f.background] for f in fruits]).T[:, :, None]
+def backdrop(colours: Sequence[tuple], u: Tensor, v: Tensor, floor: Tensor) -> Tensor:
+    """The ground and the wall of n pictures, without a seam: (3, n, rays), sRGB in [0, 1], as are the n colours."""
+    base = torch.tensor(colours).T[:, :, None]
     glow = torch.exp(-0.8 * (u * u + (v - 0.2) ** 2))  # a pool of light, and corners a little darker
     return (base * (0.86 + 0.16 * glow) + 0.05 * glow) * floor
 
@@ -329,7 +329,8 @@ def draw(fruits: Sequence[Fruit], size: int = 32) -> Tensor:
                 v, u = torch.meshgrid(-line[2 * top : 2 * (top + rows)], line, indexing="ij")
                 u, v = u.reshape(-1), v.reshape(-1)
                 _, coverage, colour, floor = layers(some, u, v, 2 / fine)
-                seen = torch.lerp(backdrop(some, u, v, floor), colour, coverage).transpose(0, 1)
+                behind = backdrop([BACKDROPS[f.background] for f in some], u, v, floor)
+                seen = torch.lerp(behind, colour, coverage).transpose(0, 1)
                 seen = seen.reshape(len(some), 3, -1, fine)
                 pictures[few, :, top : top + rows] = torch.nn.functional.avg_pool2d(seen, 2) * 2 - 1
     return pictures.clamp_(-1, 1)
