@@ -72,16 +72,15 @@ def of_scenes(captions: list[str]) -> bool:
     try:
         understand_all(captions)
         return False
-    except ValueError:
-        said = {word for caption in captions for word in caption.casefold().split()}
+    except ValueError as error:
         try:
             for caption in captions:
                 scenes.understand(caption)
             return True
-        except ValueError:
-            if said & {*scenes.NEW_WORDS, *scenes.PLURALS.values()}:
-                raise
-        raise
+        except ValueError as scene_error:
+            said = {word for caption in captions for word in caption.casefold().split()}
+            meant = said & {*scenes.NEW_WORDS, *scenes.PLURALS.values()} - set(VOCABULARY)
+            raise (scene_error if meant else error) from None
 
 
 def draw_command(args: argparse.Namespace) -> None:

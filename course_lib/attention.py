@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from course_lib.model import Block
 from course_lib.noise import expand_level
-from course_lib.scenes import MAX_SCENE_WORDS, SCENE_VOCABULARY, SIZE
+from course_lib.scenes import MAX_SCENE_WORDS, SCENE_VOCABULARY
 
 
 class Attention(nn.Module):
@@ -120,7 +120,6 @@ class SceneDenoiser(nn.Module):
     """
 
     vocabulary = SCENE_VOCABULARY
-    picture_size = SIZE
 
     def __init__(
         self,

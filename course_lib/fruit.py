@@ -58,7 +58,7 @@ class Fruit:
 
     def __post_init__(self):
         for name, allowed in (("kind", KINDS), ("colour", COLOURS), ("background", BACKGROUNDS)):
-            _check_choice(name, getattr(self, name), allowed)
+            check_choice(name, getattr(self, name), allowed)
         limits = {
             "size": (0.5, 0.92),
             "angle": (-45, 45),
@@ -86,7 +86,8 @@ class Fruit:
         return "small" if self.size < 0.695 else "large" if self.size > 0.83 else ""
 
 
-def _check_choice(name: str, value, allowed: Sequence[str]) -> None:
+def check_choice(name: str, value, allowed: Sequence[str]) -> None:
+    """Refuse a value that is not among those allowed: a ValueError that names it and lists them."""
     if value not in allowed:
         raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(map(repr, allowed))}.")
 
@@ -105,7 +106,7 @@ def random_fruit(
 
     def one_of(options, given, name):
         if given is not None:
-            _check_choice(name, given, options)
+            check_choice(name, given, options)
         pick = options[torch.randint(len(options), (), generator=generator)]  # even if given
         return pick if given is None else given
 

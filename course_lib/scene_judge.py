@@ -127,7 +127,7 @@ def judge_loss(judge: SceneJudge, x: Tensor, scenes: Sequence[Scene]) -> Tensor:
 
 
 def train_judge(
-    judge: SceneJudge, *, steps: int = 3000, drawings: int = 8000, seed: int = 0, bar: Bar = no_bar
+    judge: SceneJudge, *, steps: int = 3000, drawings: int = 12_000, seed: int = 0, bar: Bar = no_bar
 ) -> Iterator[float]:
     """Train a judge in place on its own drawings, slightly blurred and noised at random, as `judge.train_judge` does.
 

@@ -51,7 +51,7 @@ class Scene:
     def __post_init__(self):
         if len(self.fruits) not in WINDOWS:
             raise ValueError(f"A scene holds one, two or three fruits, not {len(self.fruits)}.")
-        fruit._check_choice("background", self.background, BACKGROUNDS)
+        fruit.check_choice("background", self.background, BACKGROUNDS)
 
     @property
     def things(self) -> tuple[Thing, ...]:
