@@ -80,7 +80,7 @@ bench-peers: pictures $(PEERS_READY)  ## measure beside other projects (many hou
 pictures: $(READY)  ## draw the training pictures, if they are not there yet
 	$(PYTHON) -m course_lib pictures
 
-weights: pictures  ## train again the networks that the course ships (about 50 minutes; resumes)
+weights: pictures  ## train again the networks that the course ships (over two hours; resumes)
 	$(PYTHON) -m course_lib judge --out data/judge.safetensors
 	$(PYTHON) -m course_lib train --patch 2 --channels 48 96 128 --steps 4000 --learning-rate 3e-3 --out runs/shipped \
 	    $(if $(wildcard runs/shipped/run.safetensors),--resume)
@@ -90,6 +90,12 @@ weights: pictures  ## train again the networks that the course ships (about 50 m
 	    $(if $(wildcard runs/shuffled/run.safetensors),--resume)
 	mv runs/shuffled/denoiser.safetensors data/shuffled.safetensors
 	$(PYTHON) -m course_lib broken --out data/broken.safetensors
+	$(PYTHON) -m course_lib distill --out data/few_steps.safetensors \
+	    $(if $(wildcard runs/few_steps-*-steps.safetensors),--resume)
+	$(PYTHON) -m course_lib judge --scenes --out data/scene_judge.safetensors
+	$(PYTHON) -m course_lib train --scenes --steps 5000 --learning-rate 3e-3 --out runs/scenes \
+	    $(if $(wildcard runs/scenes/run.safetensors),--resume)
+	mv runs/scenes/denoiser.safetensors data/scene_denoiser.safetensors
 	$(MAKE) figures checksums
 
 figures: $(READY)  ## make the pictures of the README again, from the shipped weights
@@ -106,7 +112,7 @@ checksums: $(READY)  ## write the checksums of the shipped files into data/READM
 define print_checksums
 import hashlib, pathlib
 for path in sorted(pathlib.Path("data").glob("[!.]*.*")):
-    if path.name not in ("README.md", "pictures.safetensors"):
+    if path.name != "README.md" and not path.match("pictures*.safetensors"):
         print(hashlib.sha256(path.read_bytes()).hexdigest(), path.name, sep="  ")
 endef
 export print_checksums

@@ -3,7 +3,8 @@
 Reading order: `noise`, `captions`, `model`, `train`, `sample` are the core. Around it: `fruit` draws the
 pictures, `data` collects them, `judge` scores what was generated, `weights` keeps networks in files, `folder`
 opens pictures of your own, `convert` speaks the notation of other papers, `show` makes figures, `widgets` things to
-touch, `checks` looks at exercises, and `python -m course_lib` is the command line.
+touch, `checks` looks at exercises, and `python -m course_lib` is the command line. Beyond one fruit: `scenes` puts two
+into a picture, `attention` binds words to things, `scene_judge` scores that.
 """
 
 import os

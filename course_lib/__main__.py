@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from course_lib import broken, show, weights
+from course_lib import broken, scene_judge, scenes, show, weights
+from course_lib.attention import SceneDenoiser
 from course_lib.captions import VOCABULARY, encode
-from course_lib.data import training_pictures, understand
+from course_lib.data import SIZE, training_pictures, understand
 from course_lib.distill import HALVINGS, stages
 from course_lib.files import whole_file
 from course_lib.folder import open_folder
@@ -21,9 +22,11 @@ from course_lib.fruit import draw, random_fruit
 from course_lib.judge import Judge, evaluate, score_drawings, train_judge
 from course_lib.model import Denoiser
 from course_lib.sample import sample
+from course_lib.scene_judge import SceneJudge
 from course_lib.train import Run, train
 
 SAVE_EVERY = 60.0  # seconds of training between two saves of the run
+SHIPPED, SHIPPED_SCENES = weights.DATA / "denoiser.safetensors", weights.DATA / "scene_denoiser.safetensors"
 
 
 def whole_number(text: str, low: int, high: int) -> int:
@@ -61,15 +64,40 @@ def understand_all(captions: list[str]) -> list[dict]:
         raise ValueError(f"{error}{hint}") from error
 
 
+def of_scenes(captions: list[str]) -> bool:
+    """Whether captions are for the denoiser of scenes: not all are understood as one fruit, but all as scenes.
+
+    Raises ValueError if neither understands them all, in the words of the one that was meant.
+    """
+    try:
+        understand_all(captions)
+        return False
+    except ValueError as error:
+        try:
+            for caption in captions:
+                scenes.understand(caption)
+            return True
+        except ValueError as scene_error:
+            said = {word for caption in captions for word in caption.casefold().split()}
+            meant = said & {*scenes.NEW_WORDS, *scenes.PLURALS.values()} - set(VOCABULARY)
+            raise (scene_error if meant else error) from None
+
+
 def draw_command(args: argparse.Namespace) -> None:
     """Draw fruits with the renderer that made the training pictures."""
     generator = torch.Generator().manual_seed(args.seed)
-    fruits = [random_fruit(generator, **asked) for asked in understand_all(args.captions)]
-    show.save_png(show.grid(draw(fruits, args.size)), args.out)
+    if of_scenes(args.captions):
+        asked = [scenes.understand(caption) for caption in args.captions]
+        rows = [[tuple(thing.values()) for thing in one.things] for one in asked]
+        drawn = [scenes.random_scene(generator, row, one.background) for row, one in zip(rows, asked, strict=True)]
+        pictures = scenes.draw(drawn, args.size)
+    else:
+        pictures = draw([random_fruit(generator, **asked) for asked in understand_all(args.captions)], args.size)
+    show.save_png(show.grid(pictures), args.out)
     print(args.out)
 
 
-def sampling(args: argparse.Namespace, model: Denoiser) -> dict:
+def sampling(args: argparse.Namespace, model: weights.AnyDenoiser) -> dict:
     """Steps and guidance: as asked for, or as the network was distilled for, or the usual ones."""
     usual = weights.sampling_of(model, steps=args.usual["steps"], guidance_scale=args.usual["guidance"])
     return {
@@ -80,12 +108,21 @@ def sampling(args: argparse.Namespace, model: Denoiser) -> dict:
 
 def generate_command(args: argparse.Namespace) -> None:
     """Turn noise into pictures of what the words ask for."""
-    model = weights.load_denoiser(args.weights)
+    if hasattr(args, "weights"):
+        model = weights.load_any_denoiser(args.weights)
+    else:
+        model = weights.load_scene_denoiser() if of_scenes(args.prompts) else weights.load_denoiser()
     if model.vocabulary == VOCABULARY:
         understand_all(args.prompts)
-    tokens = encode([prompt for prompt in args.prompts for _ in range(args.count)], model.vocabulary)
+    prompts = [prompt for prompt in args.prompts for _ in range(args.count)]
+    if isinstance(model, SceneDenoiser):
+        for prompt in args.prompts:
+            scenes.understand(prompt)
+        tokens, size = scenes.encode(prompts), scenes.SIZE
+    else:
+        tokens, size = encode(prompts, model.vocabulary), SIZE
     generator = torch.Generator().manual_seed(args.seed)
-    options = sampling(args, model)
+    options = sampling(args, model) | {"shape": (3, size, size)}
     frames = []
     for frame in bar(sample(model, tokens, generator=generator, **options), total=options["steps"] + 1, unit="step"):
         frames = [*frames, frame] if args.film else [frame]  # only a film needs them all
@@ -93,34 +130,39 @@ def generate_command(args: argparse.Namespace) -> None:
         show.save_figure(show.film(frames), args.out)
     else:
         columns = args.count if len(args.prompts) > 1 else None  # a row for each prompt
-        show.save_png(show.grid(frames[-1].x_t, columns), args.out, scale=8)
+        show.save_png(show.grid(frames[-1].x_t, columns), args.out, scale=256 // size)
     print(args.out)
 
 
 def train_command(args: argparse.Namespace) -> None:
-    """Train a denoiser on the fruit, or on a folder of your own; run, log and weights go into another folder."""
+    """Train a denoiser on the fruit, on scenes of two fruits, or on a folder of your own; it goes into --out."""
     run_file, log_file = args.out / "run.safetensors", args.out / "log.csv"
     if run_file.exists() and not args.resume:
         raise ValueError(f"{run_file} exists already. Add --resume to go on with it, or choose another --out.")
     if args.resume and not run_file.exists():
         raise ValueError(f"There is no {run_file} to resume. Leave --resume out to start.")
-    settings = {"patch": args.patch, "channels": args.channels}
+    network, settings = Denoiser, {"patch": args.patch, "channels": getattr(args, "channels", [48, 96])}
     if args.folder:
         pictures = open_folder(args.folder, bar=bar)
         for note in pictures.notes:
             print(note, file=sys.stderr)
         vocabulary = pictures.vocabulary
         settings["vocabulary_size"] = len(vocabulary)
+    elif args.scenes:
+        pictures, vocabulary = scenes.training_scenes(bar=bar), scenes.SCENE_VOCABULARY
+        network, settings["channels"] = SceneDenoiser, getattr(args, "channels", [48, 96, 192])
     else:
         pictures, vocabulary = training_pictures(bar=bar), VOCABULARY
     trained = args.out / "denoiser.safetensors"
-    if args.resume and trained.exists() and weights.load_denoiser(trained).vocabulary != vocabulary:
-        raise ValueError(f"{args.out} holds a run on other captions. Give the --folder it was started with.")
+    if args.resume and trained.exists() and weights.load_any_denoiser(trained).vocabulary != vocabulary:
+        raise ValueError(
+            f"{args.out} holds a run on other captions. Give the --folder or --scenes it was started with."
+        )
     tokens = pictures.tokens
     if args.shuffle_captions:  # the control: every picture gets the captions of another one
         tokens = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(args.seed))]
     torch.manual_seed(args.seed)  # the network's first weights
-    run = Run(Denoiser(**settings), learning_rate=args.learning_rate, seed=args.seed)
+    run = Run(network(**settings), learning_rate=args.learning_rate, seed=args.seed)
     log = []
     if args.resume:
         run.load(run_file)
@@ -140,10 +182,11 @@ def train_command(args: argparse.Namespace) -> None:
         weights.save(run.ema, trained, vocabulary=vocabulary, **about)
 
     length = {"steps": args.steps} if args.steps else {"seconds": 60 * args.minutes}
+    flip = not (args.no_flip or args.scenes)  # left and right in the captions of scenes are true
     recent, saved = [], time.monotonic()
     try:
         with bar(total=100, initial=0, bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}") as progress:
-            for report in train(run, pictures.x0, tokens, flip=not args.no_flip, **length):
+            for report in train(run, pictures.x0, tokens, flip=flip, **length):
                 recent.append(report.loss)
                 progress.update(100 * report.done - progress.n)
                 if report.step % 100 == 0:
@@ -203,10 +246,14 @@ def distill_command(args: argparse.Namespace) -> None:
 
 
 def evaluate_command(args: argparse.Namespace) -> None:
-    """Generate every pair of kind and colour and have the judge count what is right."""
-    model, judge = weights.load_denoiser(args.weights), weights.load_judge()
+    """Generate every pair of kind and colour, or scenes, and have the judge count what is right."""
+    if args.scenes:
+        evaluate_scenes(args)
+        return
+    path = getattr(args, "weights", SHIPPED)
+    model, judge = weights.load_denoiser(path), weights.load_judge()
     if weights.vocabulary_of(model) != VOCABULARY:
-        raise ValueError(f"{args.weights} was trained on captions of its own, but the judge knows only the fruit.")
+        raise ValueError(f"{path} was trained on captions of its own, but the judge knows only the fruit.")
     scores = evaluate(
         model,
         judge,
@@ -223,15 +270,42 @@ def evaluate_command(args: argparse.Namespace) -> None:
         print(f"{name:14}{score.right:5} of {score.of:5} right, 95 % interval {100 * low:.1f} % to {100 * high:.1f} %")
 
 
+def evaluate_scenes(args: argparse.Namespace) -> None:
+    """Generate scenes of every sort and have their judge count what is right."""
+    model = weights.load_scene_denoiser(getattr(args, "weights", SHIPPED_SCENES))
+    judge, options = weights.load_scene_judge(), sampling(args, model)
+    answers = scene_judge.evaluate(model, judge, count=args.per_group, seed=args.seed, bar=bar, **options)
+    if args.wrong:
+        told = [told for answer in answers.values() for told in zip(*answer, strict=True)]
+        wrong = sorted((t for t in told if not t[2].all_right), key=lambda t: not t[2].swapped)  # the swapped first
+        if wrong:
+            show.save_png(show.grid(torch.stack([picture for _, picture, _ in wrong])), args.wrong, scale=2)
+        for i, (caption, _, verdict) in enumerate(wrong):
+            print(f"row {i // 8 + 1}, place {i % 8 + 1}: {caption}{' (swapped)' * verdict.swapped}", file=sys.stderr)
+    scores = {group: scene_judge.score(answer.verdicts) for group, answer in answers.items()}
+    if args.json:
+        told = {group: {name: one.as_dict() for name, one in named.items()} for group, named in scores.items()}
+        print(json.dumps(told))
+        return
+    for group, named in scores.items():
+        for name, one in named.items():
+            low, high = one.interval
+            share = f"95 % interval {100 * low:.1f} % to {100 * high:.1f} %"
+            print(f"{group:16}{name:12}{one.right:5} of {one.of:5}, {share}")
+
+
 def pictures_command(args: argparse.Namespace) -> None:
     """Draw the training pictures, unless they are there already."""
-    pictures = training_pictures(bar=bar)
+    pictures = scenes.training_scenes(bar=bar) if args.scenes else training_pictures(bar=bar)
     print(f"{len(pictures.x0)} training pictures are ready")
 
 
 def judge_command(args: argparse.Namespace) -> None:
     """Train the judge and say how often it is right about fresh drawings."""
     torch.manual_seed(args.seed)
+    if args.scenes:
+        judge_scenes(args)
+        return
     judge = Judge()
     for _ in bar(train_judge(judge, steps=args.steps, seed=args.seed, bar=bar), total=args.steps):
         pass
@@ -239,6 +313,19 @@ def judge_command(args: argparse.Namespace) -> None:
     score = score_drawings(judge, bar=bar)
     weights.save(judge, args.out, seed=args.seed, steps=args.steps, command=args.command_line, fresh=score.as_dict())
     print(f"{args.out}: {score.right} of {score.of} fresh drawings right in kind and colour")
+
+
+def judge_scenes(args: argparse.Namespace) -> None:
+    """Train the judge of scenes."""
+    judge = SceneJudge()
+    for _ in bar(scene_judge.train_judge(judge, steps=args.steps, seed=args.seed, bar=bar), total=args.steps):
+        pass
+    judge.eval()
+    scores = scene_judge.score_drawings(judge, bar=bar)
+    fresh = {name: score.as_dict() for name, score in scores.items()}
+    weights.save(judge, args.out, seed=args.seed, steps=args.steps, command=args.command_line, fresh=fresh)
+    right = scores["all right"]
+    print(f"{args.out}: {right.right} of {right.of} fresh drawings right in everything")
 
 
 def broken_command(args: argparse.Namespace) -> None:
@@ -270,7 +357,7 @@ def parser() -> argparse.ArgumentParser:
             "steps": (between(1, 1000), "how many steps from noise to picture"),
             "guidance": (between(-20.0, 20.0), "guidance scale; 1 is plain conditional"),
             "seed": (between(0, 2**63 - 1), "the same seed gives the same result"),
-            "weights": (Path, "file of the denoiser"),
+            "weights": (Path, "file of the denoiser; one of the shipped ones, unless you name another"),
             "per-pair": (between(1, 10_000), "pictures for each held-out pair"),
             "out": (Path, "where the result goes"),
         }.items():
@@ -281,11 +368,14 @@ def parser() -> argparse.ArgumentParser:
                 sub.add_argument(f"--{argument}", type=kind, help=text, default=argparse.SUPPRESS)
         return sub
 
-    shipped = weights.DATA / "denoiser.safetensors"
+    def add_scenes(sub, text):
+        sub.add_argument("--scenes", action="store_true", help=text)
+
+    by_words = argparse.SUPPRESS  # left out: the shipped denoiser that the words, or --scenes, ask for
     sub = command("draw", draw_command, size=256, seed=0, out=Path("drawing.png"))
     sub.add_argument("captions", nargs="+", metavar="caption", help='what to draw, such as "a red apple"')
     usual = dict(steps=100, guidance=3.0)
-    sub = command("generate", generate_command, usual, seed=0, count=1, weights=shipped, out=Path("generated.png"))
+    sub = command("generate", generate_command, usual, seed=0, count=1, weights=by_words, out=Path("generated.png"))
     sub.add_argument("prompts", nargs="+", metavar="prompt", help='what to generate, such as "a green banana"')
     sub.add_argument("--film", action="store_true", help="show the steps of the first picture instead")
     sub = command("train", train_command, seed=0, out=Path("runs/denoiser"))
@@ -293,23 +383,35 @@ def parser() -> argparse.ArgumentParser:
     length.add_argument("--minutes", type=between(0.01, 10_000.0), default=3.0, help="minutes of training in all")
     length.add_argument("--steps", type=between(1, 10_000_000), default=None, help="or steps in all")
     sub.add_argument("--patch", type=int, choices=(2, 4), default=4, help="4 is fast, 2 is crisp")
-    sub.add_argument("--channels", type=between(8, 1024), nargs="+", default=[48, 96], help="on each scale")
+    sub.add_argument(
+        "--channels",
+        type=between(8, 1024),
+        nargs="+",
+        default=argparse.SUPPRESS,
+        help="on each scale (default: 48 96; with --scenes 48 96 192)",
+    )
     sub.add_argument("--learning-rate", type=between(1e-6, 1.0), default=2e-3, help="the highest of the run")
     sub.add_argument("--shuffle-captions", action="store_true", help="the control: captions dealt out at random")
-    sub.add_argument("--folder", type=Path, help="train on these pictures, with their captions.csv")
+    subject = sub.add_mutually_exclusive_group()
+    subject.add_argument("--folder", type=Path, help="train on these pictures, with their captions.csv")
+    add_scenes(subject, "train on pictures of one fruit and of two, 64 pixels wide")
     sub.add_argument("--no-flip", action="store_true", help="never mirror: for letters, or left and right in captions")
     sub.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    sub = command("distill", distill_command, seed=0, weights=shipped, out=Path("runs/few_steps.safetensors"))
+    sub = command("distill", distill_command, seed=0, weights=SHIPPED, out=Path("runs/few_steps.safetensors"))
     sub.add_argument("--steps", type=int, choices=HALVINGS, default=4, help="how many steps from noise to picture")
     sub.add_argument("--guidance", type=between(-20.0, 20.0), default=3.0, help="guidance scale of the teacher")
     sub.add_argument("--train-steps", type=between(1, 100_000), default=1000, help="how long to train each stage")
     sub.add_argument("--learning-rate", type=between(1e-6, 1.0), default=2e-3, help="the highest of each stage")
     sub.add_argument("--resume", action="store_true", help="go on with a distillation that was stopped")
-    sub = command("evaluate", evaluate_command, usual | dict(steps=50), seed=0, per_pair=32, weights=shipped)
+    sub = command("evaluate", evaluate_command, usual | dict(steps=50), seed=0, per_pair=32, weights=by_words)
     sub.add_argument("--json", action="store_true", help="print one JSON object")
-    command("pictures", pictures_command)
+    add_scenes(sub, "evaluate a denoiser of scenes")
+    sub.add_argument("--per-group", type=between(1, 10_000), default=192, help="with --scenes: how many of each group")
+    sub.add_argument("--wrong", type=Path, help="with --scenes: where to put a sheet of those that are not right")
+    add_scenes(command("pictures", pictures_command), "those of one fruit and of two")
     sub = command("judge", judge_command, seed=0, out=Path("runs/judge.safetensors"))
     sub.add_argument("--steps", type=between(1, 100_000), default=3000, help="how long to train")
+    add_scenes(sub, "train the judge of scenes")
     sub = command("broken", broken_command, seed=0, out=Path("runs/broken.safetensors"))
     sub.add_argument("--steps", type=between(1, 100_000), default=broken.STEPS, help="how long to train each")
     return main

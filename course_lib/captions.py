@@ -40,35 +40,36 @@ VOCABULARY = tuple(
 EXAMPLE = '"a red apple" or "a small green banana on a grey background"'
 
 
-def split_words(caption: str) -> list[str]:
+def split_words(caption: str, max_words: int = MAX_WORDS) -> list[str]:
     """Cut a caption into words: lower case, punctuation is space. "Green Banana!" gives ["green", "banana"].
 
     Raises:
         TypeError: the caption is no text.
-        ValueError: it holds no word, or more than `MAX_WORDS`.
+        ValueError: it holds no word, or more than `max_words`.
     """
     if not isinstance(caption, str):
         raise TypeError(f"A caption is text, such as {EXAMPLE}, not {type(caption).__name__}.")
     words = caption.casefold().translate(str.maketrans(dict.fromkeys(string.punctuation, " "))).split()
     if not words:
         raise ValueError(f"The caption holds no word. Write for example {EXAMPLE}.")
-    if len(words) > MAX_WORDS or len(caption) > 40 * MAX_WORDS:
+    if len(words) > max_words or len(caption) > 40 * max_words:
         raise ValueError(
             f"The caption is too long: {len(words)} words, {len(caption)} characters. "
-            f"Say it in at most {MAX_WORDS} words, for example {EXAMPLE}."
+            f"Say it in at most {max_words} words, for example {EXAMPLE}."
         )
     return words
 
 
-def encode(captions: str | Sequence[str], vocabulary: Sequence[str] = VOCABULARY) -> Tensor:
+def encode(captions: str | Sequence[str], vocabulary: Sequence[str] = VOCABULARY, max_words: int = MAX_WORDS) -> Tensor:
     """Turn captions into tokens.
 
     Args:
         captions: one caption or several.
         vocabulary: the known words; a word's place in it is its token. Place 0 is "no word".
+        max_words: longer captions are refused.
 
     Returns:
-        tokens, (B, MAX_WORDS) int64; after the last word come zeros.
+        tokens, (B, max_words) int64; after the last word come zeros.
 
     Raises:
         TypeError: a caption is no text.
@@ -77,9 +78,9 @@ def encode(captions: str | Sequence[str], vocabulary: Sequence[str] = VOCABULARY
     """
     captions = list(captions) if isinstance(captions, Iterable) and not isinstance(captions, str) else [captions]
     number = {word: token for token, word in enumerate(vocabulary)}
-    tokens = torch.zeros(len(captions), MAX_WORDS, dtype=torch.int64)
+    tokens = torch.zeros(len(captions), max_words, dtype=torch.int64)
     for row, caption in zip(tokens, captions, strict=True):
-        for place, word in enumerate(split_words(caption)):
+        for place, word in enumerate(split_words(caption, max_words)):
             if word not in number:
                 raise ValueError(_unknown_word(word, vocabulary))
             row[place] = number[word]

@@ -55,6 +55,11 @@ def from_bytes(x: Tensor) -> Tensor:
     return x / 127.5 - 1
 
 
+def to_bytes(x0: Tensor) -> Tensor:
+    """The way back: float32 in [-1, 1] to the nearest uint8."""
+    return ((x0 + 1) * 127.5).round().to(torch.uint8)
+
+
 class Pictures(NamedTuple):
     """Captioned pictures and what was recorded when they were drawn."""
 
@@ -81,6 +86,32 @@ def caption_tokens(fruits: Sequence[Fruit]) -> Tensor:
     return torch.stack([known[words] for words in said])
 
 
+def drawn_once(
+    path: str | Path, recipe: Sequence[str], make: Callable[[], tuple[Tensor, list[dict]]]
+) -> tuple[Tensor, list[dict]]:
+    """Open drawn pictures and their factors, or draw them, if there are none or they follow another recipe.
+
+    Args:
+        path: where they are kept.
+        recipe: all that decides how they look, such as the text of the renderer.
+        make: draws them: (N, 3, H, W) uint8, and N dicts of factors, as JSON can hold them.
+
+    Returns:
+        The pictures as bytes, (N, 3, H, W) uint8, and the factors.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    drawn_by = hashlib.sha256("".join(recipe).encode()).hexdigest()
+    if Path(path).is_file():
+        tensors, about = read_tensors(path)
+        if about.get("drawn_by") == drawn_by:
+            return tensors["x0"], about["factors"]
+    x0, factors = make()
+    write_tensors(path, {"x0": x0}, {"drawn_by": drawn_by, "factors": factors})
+    return x0, factors
+
+
 def training_pictures(path: str | Path = DATA / "pictures.safetensors", bar: Bar = no_bar) -> Pictures:
     """Open the training pictures; the first time, draw them.
 
@@ -98,19 +129,17 @@ def training_pictures(path: str | Path = DATA / "pictures.safetensors", bar: Bar
     """
     recipe = [Path(module.__file__).read_text() for module in (shapes, fruit)]
     recipe += [repr((TRAINING_PAIRS, PER_PAIR, TRAINING_SEED, SIZE))]
-    drawn_by = hashlib.sha256("".join(recipe).encode()).hexdigest()
-    if Path(path).is_file():
-        tensors, about = read_tensors(path)
-        if about.get("drawn_by") == drawn_by:
-            fruits = [Fruit(**factors) for factors in about["fruits"]]
-            return Pictures(from_bytes(tensors["x0"]), caption_tokens(fruits), fruits)
-    fruits = random_fruits(TRAINING_PAIRS, PER_PAIR, TRAINING_SEED)
-    x0 = ((draw_many(fruits, bar=bar) + 1) * 127.5).round().to(torch.uint8)
-    write_tensors(path, {"x0": x0}, {"drawn_by": drawn_by, "fruits": [asdict(f) for f in fruits]})
+
+    def make() -> tuple[Tensor, list[dict]]:
+        fruits = random_fruits(TRAINING_PAIRS, PER_PAIR, TRAINING_SEED)
+        return to_bytes(draw_many(fruits, bar=bar)), [asdict(f) for f in fruits]
+
+    x0, factors = drawn_once(path, recipe, make)
+    fruits = [Fruit(**factor) for factor in factors]
     return Pictures(from_bytes(x0), caption_tokens(fruits), fruits)
 
 
-def _article(words: str) -> str:
+def article(words: str) -> str:
     """Put "a" or "an" before words, and nothing before grapes, which come as many."""
     return words if words.endswith("grapes") else f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
@@ -127,13 +156,13 @@ def phrasings(kind: str, colour: str, size_word: str = "", background: str = "gr
     where = f"on a {background} background"
     return [
         f"{colour} {kind}",
-        _article(f"{colour} {kind}"),
-        f"{_article(kind)} {is_colour}",
-        _article(sized),
-        f"{_article(f'{colour} {kind}')} {where}",
-        f"{_article(sized)} {where}",
-        _article(kind),
-        f"{_article(colour)} fruit",
+        article(f"{colour} {kind}"),
+        f"{article(kind)} {is_colour}",
+        article(sized),
+        f"{article(f'{colour} {kind}')} {where}",
+        f"{article(sized)} {where}",
+        article(kind),
+        f"{article(colour)} fruit",
     ]
 
 

@@ -58,7 +58,7 @@ class Fruit:
 
     def __post_init__(self):
         for name, allowed in (("kind", KINDS), ("colour", COLOURS), ("background", BACKGROUNDS)):
-            _check_choice(name, getattr(self, name), allowed)
+            check_choice(name, getattr(self, name), allowed)
         limits = {
             "size": (0.5, 0.92),
             "angle": (-45, 45),
@@ -86,7 +86,8 @@ class Fruit:
         return "small" if self.size < 0.695 else "large" if self.size > 0.83 else ""
 
 
-def _check_choice(name: str, value, allowed: Sequence[str]) -> None:
+def check_choice(name: str, value, allowed: Sequence[str]) -> None:
+    """Refuse a value that is not among those allowed: a ValueError that names it and lists them."""
     if value not in allowed:
         raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(map(repr, allowed))}.")
 
@@ -105,7 +106,7 @@ def random_fruit(
 
     def one_of(options, given, name):
         if given is not None:
-            _check_choice(name, given, options)
+            check_choice(name, given, options)
         pick = options[torch.randint(len(options), (), generator=generator)]  # even if given
         return pick if given is None else given
 
@@ -301,9 +302,9 @@ def layers(fruits: Sequence[Fruit], u: Tensor, v: Tensor, width: float) -> tuple
 # The picture
 
 
-def backdrop(fruits: Sequence[Fruit], u: Tensor, v: Tensor, floor: Tensor) -> Tensor:
-    """The ground and the wall behind n fruits, without a seam: (3, n, rays), sRGB in [0, 1]."""
-    base = torch.tensor([BACKDROPS[f.background] for f in fruits]).T[:, :, None]
+def backdrop(colours: Sequence[tuple], u: Tensor, v: Tensor, floor: Tensor) -> Tensor:
+    """The ground and the wall of n pictures, without a seam: (3, n, rays), sRGB in [0, 1], as are the n colours."""
+    base = torch.tensor(colours).T[:, :, None]
     glow = torch.exp(-0.8 * (u * u + (v - 0.2) ** 2))  # a pool of light, and corners a little darker
     return (base * (0.86 + 0.16 * glow) + 0.05 * glow) * floor
 
@@ -329,7 +330,8 @@ def draw(fruits: Sequence[Fruit], size: int = 32) -> Tensor:
                 v, u = torch.meshgrid(-line[2 * top : 2 * (top + rows)], line, indexing="ij")
                 u, v = u.reshape(-1), v.reshape(-1)
                 _, coverage, colour, floor = layers(some, u, v, 2 / fine)
-                seen = torch.lerp(backdrop(some, u, v, floor), colour, coverage).transpose(0, 1)
+                behind = backdrop([BACKDROPS[f.background] for f in some], u, v, floor)
+                seen = torch.lerp(behind, colour, coverage).transpose(0, 1)
                 seen = seen.reshape(len(some), 3, -1, fine)
                 pictures[few, :, top : top + rows] = torch.nn.functional.avg_pool2d(seen, 2) * 2 - 1
     return pictures.clamp_(-1, 1)

@@ -69,6 +69,12 @@ class Judge(nn.Module):
         return [(KINDS[k], COLOURS[c]) for k, c in zip(kind.argmax(1), colour.argmax(1), strict=True)]
 
 
+def blur_and_noise(x: Tensor, blurred: Tensor, generator: torch.Generator) -> Tensor:
+    """Blur those of (B, 3, H, W) pictures where `blurred`, (B, 1, 1, 1) bool, is true; add a little noise to all."""
+    x = torch.where(blurred, F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1), x)
+    return x + 0.1 * torch.rand(len(x), 1, 1, 1, generator=generator) * torch.randn(x.shape, generator=generator)
+
+
 def train_judge(judge: Judge, *, steps: int = 3000, per_pair: int = 300, seed: int = 0, bar: Bar = no_bar) -> Iterator:
     """Train a judge in place on its own drawings, slightly blurred, noised and mirrored at random.
 
@@ -88,9 +94,7 @@ def train_judge(judge: Judge, *, steps: int = 3000, per_pair: int = 300, seed: i
         pick = torch.randint(len(pictures), (64,), generator=g)
         x = pictures[pick]
         mirrored, blurred = torch.rand(2, 64, 1, 1, 1, generator=g) < 0.5
-        x = torch.where(mirrored, x.flip(-1), x)
-        x = torch.where(blurred, F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1), x)
-        x = x + 0.1 * torch.rand(64, 1, 1, 1, generator=g) * torch.randn(x.shape, generator=g)
+        x = blur_and_noise(torch.where(mirrored, x.flip(-1), x), blurred, g)
         kind, colour = judge(x)
         loss = F.cross_entropy(kind, kinds[pick]) + F.cross_entropy(colour, colours[pick])
         optimizer.zero_grad()

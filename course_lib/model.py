@@ -68,6 +68,35 @@ class Block(nn.Module):
         return self.skip(x) + self.conv_out(F.silu(h))
 
 
+def check_input(x_t: Tensor, tokens: Tensor | None, smallest: int, max_words: int, vocabulary_size: int) -> Tensor:
+    """Refuse pictures and captions that a network cannot read; raises ValueError.
+
+    Args:
+        x_t: must be (B, 3, H, W), H and W multiples of `smallest`.
+        tokens: must be (B, max_words) int64 in [0, vocabulary_size - 1]; None stands for null captions.
+
+    Returns:
+        tokens, (B, max_words) int64.
+    """
+    if x_t.ndim != 4 or x_t.shape[1] != 3 or x_t.shape[2] % smallest or x_t.shape[3] % smallest:
+        raise ValueError(
+            f"x_t must have shape (B, 3, H, W) with H and W multiples of {smallest}, not {tuple(x_t.shape)}."
+        )
+    if tokens is None:
+        return torch.zeros(len(x_t), max_words, dtype=torch.int64, device=x_t.device)
+    if tokens.shape != (len(x_t), max_words):
+        raise ValueError(
+            f"tokens must have shape ({len(x_t)}, {max_words}), one caption for each picture, "
+            f"not {tuple(tokens.shape)}."
+        )
+    if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < vocabulary_size:
+        raise ValueError(
+            f"Tokens lie in [0, {vocabulary_size - 1}], but these go from {int(tokens.min())} to "
+            f"{int(tokens.max())}: were they made with this model's vocabulary?"
+        )
+    return tokens
+
+
 class Denoiser(nn.Module):
     """A U-Net that predicts the clean picture from a noisy one, its noise level and a caption.
 
@@ -128,22 +157,7 @@ class Denoiser(nn.Module):
         Raises:
             ValueError: a shape or a range is wrong.
         """
-        if x_t.ndim != 4 or x_t.shape[1] != 3 or x_t.shape[2] % self.smallest or x_t.shape[3] % self.smallest:
-            raise ValueError(
-                f"x_t must have shape (B, 3, H, W) with H and W multiples of {self.smallest}, not {tuple(x_t.shape)}."
-            )
-        if tokens is None:
-            tokens = torch.zeros(len(x_t), MAX_WORDS, dtype=torch.int64, device=x_t.device)
-        if tokens.shape != (len(x_t), MAX_WORDS):
-            raise ValueError(
-                f"tokens must have shape ({len(x_t)}, {MAX_WORDS}), one caption for each picture, "
-                f"not {tuple(tokens.shape)}."
-            )
-        if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.config["vocabulary_size"]:
-            raise ValueError(
-                f"Tokens lie in [0, {self.config['vocabulary_size'] - 1}], but these go "
-                f"from {int(tokens.min())} to {int(tokens.max())}: were they made with this model's vocabulary?"
-            )
+        tokens = check_input(x_t, tokens, self.smallest, MAX_WORDS, self.config["vocabulary_size"])
         angle = expand_level(t, x_t).reshape(-1, 1).expand(len(x_t), 1) * self.frequencies
         caption = self.caption(tokens)
         level = self.level(torch.cat([angle.sin(), angle.cos()], dim=1))

@@ -6,20 +6,25 @@ from typing import TypeVar
 
 import torch
 
+from course_lib.attention import SceneDenoiser
 from course_lib.captions import NO_WORD, VOCABULARY
 from course_lib.files import DATA, read_tensors, write_tensors
 from course_lib.judge import Judge
 from course_lib.model import Denoiser
 from course_lib.noise import noise_levels
+from course_lib.scene_judge import SceneJudge
 
-Network = TypeVar("Network", Denoiser, Judge)
+AnyDenoiser = Denoiser | SceneDenoiser
+Network = TypeVar("Network", Denoiser, SceneDenoiser, Judge, SceneJudge)
 
 
-def save(network: Denoiser | Judge, path: str | Path, *, vocabulary: Sequence[str] | None = None, **about) -> None:
+def save(
+    network: AnyDenoiser | Judge | SceneJudge, path: str | Path, *, vocabulary: Sequence[str] | None = None, **about
+) -> None:
     """Write a network with its settings to a file, whole or not at all.
 
     Args:
-        network: a `Denoiser` or a `Judge`.
+        network: a `Denoiser`, a `SceneDenoiser`, or the judge of either.
         path: the file, by custom with the ending .safetensors.
         vocabulary: the words a denoiser was trained on, such as `open_folder` made them; left out, those it was
             loaded with, or the course's own.
@@ -29,7 +34,7 @@ def save(network: Denoiser | Judge, path: str | Path, *, vocabulary: Sequence[st
         ValueError: the denoiser was made for another number of words.
     """
     kind, words = type(network).__name__, []
-    if isinstance(network, Denoiser):
+    if isinstance(network, AnyDenoiser):
         words = list(vocabulary_of(network) if vocabulary is None else vocabulary)
         if not _is_vocabulary(words, network.config["vocabulary_size"]):
             raise ValueError(
@@ -42,7 +47,7 @@ def save(network: Denoiser | Judge, path: str | Path, *, vocabulary: Sequence[st
     write_tensors(path, network.state_dict(), made)
 
 
-def vocabulary_of(model: Denoiser) -> tuple[str, ...]:
+def vocabulary_of(model: AnyDenoiser) -> tuple[str, ...]:
     """The words of a denoiser: those it was loaded with, or the course's own."""
     return getattr(model, "vocabulary", VOCABULARY)
 
@@ -85,7 +90,7 @@ def _load(path: str | Path, network_class: type[Network]) -> Network:
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise ValueError(f"{path} holds numbers that are not finite: the training that made it went wrong.")
     network = network_class(**about["config"])
-    if isinstance(network, Denoiser):
+    if isinstance(network, AnyDenoiser):
         words = about.get("vocabulary")
         if not _is_vocabulary(words, network.config["vocabulary_size"]):
             raise ValueError(f"{path} does not say which words its {kind} knows. Train anew.")
@@ -113,3 +118,19 @@ def load_denoiser(path: str | Path = DATA / "denoiser.safetensors") -> Denoiser:
 def load_judge(path: str | Path = DATA / "judge.safetensors") -> Judge:
     """Load a judge, by default the shipped one. Raises as `load_denoiser`."""
     return _load(path, Judge)
+
+
+def load_scene_denoiser(path: str | Path = DATA / "scene_denoiser.safetensors") -> SceneDenoiser:
+    """Load a denoiser of scenes, by default the shipped one, ready to be asked. Raises as `load_denoiser`."""
+    return _load(path, SceneDenoiser)
+
+
+def load_scene_judge(path: str | Path = DATA / "scene_judge.safetensors") -> SceneJudge:
+    """Load a judge of scenes, by default the shipped one. Raises as `load_denoiser`."""
+    return _load(path, SceneJudge)
+
+
+def load_any_denoiser(path: str | Path) -> AnyDenoiser:
+    """Load a denoiser of either kind, as the file says. Raises as `load_denoiser`."""
+    scenes = read_tensors(path)[1].get("kind") == SceneDenoiser.__name__
+    return load_scene_denoiser(path) if scenes else load_denoiser(path)
