@@ -37,8 +37,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # see course_lib/__init__.py
 export GOMP_SPINCOUNT := 2000
 
-.PHONY: help env pictures lab test test-browser outputs bench bench-controls bench-scaling bench-peers weights figures \
-    checksums constraints clean
+.PHONY: help env pictures lab test test-browser outputs bench bench-controls bench-scaling bench-steps bench-scenes \
+    bench-peers weights figures checksums constraints clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -63,7 +63,7 @@ outputs: pictures  ## run every notebook and keep what it shows, as it is commit
 	$(PYTHON) tests/run_notebooks.py notebooks/*.ipynb
 
 # On a machine that does nothing else, threads may wait awake for longer: a sixth faster here.
-bench bench-controls bench-scaling bench-peers: export GOMP_SPINCOUNT := 40000
+bench bench-controls bench-scaling bench-steps bench-scenes bench-peers: export GOMP_SPINCOUNT := 40000
 
 bench: pictures  ## measure quality, time and memory
 	$(PYTHON) tests/benchmarks/bench.py
@@ -73,6 +73,12 @@ bench-controls: pictures  ## measure what keeps the claim of the green banana ho
 
 bench-scaling: pictures  ## measure how close to the machine we are, and how cost grows (under 15 minutes)
 	$(PYTHON) tests/benchmarks/scaling.py
+
+bench-steps: pictures  ## measure how good pictures are in few steps (under 20 minutes)
+	$(PYTHON) tests/benchmarks/few_steps.py
+
+bench-scenes: $(READY)  ## measure two fruits in one sentence (under 20 minutes)
+	$(PYTHON) tests/benchmarks/scenes.py
 
 bench-peers: pictures $(PEERS_READY)  ## measure beside other projects (many hours; resumes; PEERS="--only NAME" for one)
 	PYTHONPATH="$(CURDIR)" $(PEERS_PYTHON) tests/benchmarks/peers.py $(PEERS)

@@ -1,10 +1,12 @@
 """How good are the pictures? Numbers beside the judge's counts: is it a copy, is it like real ones, does it vary."""
 
+import json
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from course_lib.files import DATA
 from course_lib.noise import add_noise
 
 
@@ -111,3 +113,19 @@ def error_by_level(
     eps = torch.randn(x0.shape, generator=generator)
     guesses = (model(add_noise(x0, t, eps), torch.full((len(x0),), t), tokens) for t in levels)
     return [float((x0_hat - x0).square().mean()) for x0_hat in guesses]
+
+
+def benchmark(name: str) -> dict[str, dict]:
+    """What a longer benchmark measured: its values by name, each with "value", "unit", "settings", "machine", "seed".
+
+    Args:
+        name: of a file in data/benchmarks, such as "few_steps"; data/README.md says what each holds.
+
+    Raises:
+        ValueError: there is no such benchmark.
+    """
+    path = DATA / "benchmarks" / f"{name}.json"
+    if not path.is_file():
+        there = ", ".join(sorted(other.stem for other in path.parent.glob("*.json")))
+        raise ValueError(f'There is no benchmark "{name}" in {path.parent}; there are: {there}.')
+    return {row["name"]: row for row in json.loads(path.read_text())}

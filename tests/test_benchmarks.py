@@ -6,8 +6,10 @@ import sys
 
 import bench
 import controls
+import few_steps
 import pytest
 import scaling
+import scenes
 import torch
 from results import Results
 
@@ -26,6 +28,7 @@ from course_lib.files import DATA
 from course_lib.fruit import Fruit, random_fruit
 from course_lib.judge import Score, evaluate
 from course_lib.model import Denoiser
+from course_lib.scene_judge import Answer, Verdict
 from course_lib.train import Run
 
 BANANA = ("banana", "green")
@@ -363,3 +366,72 @@ def test_scaling_runs_from_end_to_end_and_shows_what_it_recorded(tmp_path, monke
     for line, name in zip(by_batch.lines, ("training", "a guided step"), strict=True):
         assert line.get_xdata().tolist() == [1, 2]
         assert line.get_ydata().tolist() == [rows[f"{name}, batch {count}"]["value"] for count in (1, 2)]
+
+
+# Few steps
+
+
+def test_quality_is_counted_for_each_group_and_each_number_of_steps(judge):
+    drawings = controls.fresh_drawings(judge, 128, 1)
+    drawn = draw_many([Fruit(kind, colour) for kind, colour in drawings.pairs])
+
+    def draughtsman(x_t, t, tokens):
+        here = (drawings.tokens[:, None] == tokens).all(dim=2).int().argmax(dim=0)
+        return drawn[here]
+
+    way = ("draughtsman", 1.0, (1, 3, 9))
+    rows = measured(few_steps.quality, way, draughtsman, judge, drawings, longest=3, seed=0)
+    groups = {"held out": HELD_OUT_PAIRS, "seen": TRAINING_PAIRS}
+    for steps, (group, pairs) in itertools.product((1, 3), groups.items()):
+        about = rows[f"{group} right, draughtsman, steps {steps}"]["settings"]
+        assert about["of"] == sum(pair in pairs for pair in drawings.pairs) and about["right"] >= 0.95 * about["of"]
+    assert not any("steps 9" in name for name in rows)
+    ratio = rows["Fréchet distance over the floor, draughtsman, steps 3"]
+    assert ratio["value"] == pytest.approx(
+        rows["Fréchet distance, draughtsman, steps 3"]["value"] / drawings.floor, 1e-3
+    )
+
+
+@pytest.mark.slow
+def test_few_steps_runs_from_end_to_end_and_its_table_holds_every_value(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["few_steps.py", "--quick", "--out", str(tmp_path)])
+    few_steps.main()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["few_steps.json", "few_steps.md", "few_steps.png"]
+    rows = json.loads((tmp_path / "few_steps.json").read_text())
+    table = (tmp_path / "few_steps.md").read_text()
+    for name, _, steps in (few_steps.PLAIN, few_steps.DISTILLED):
+        for count in (n for n in steps if n <= few_steps.QUICK["longest"]):
+            found = [row["settings"] for row in rows if row["name"] == f"held out right, {name}, steps {count}"]
+            assert f"| {name} | {count} | " in table and f"({found[0]['right']} of {found[0]['of']})" in table
+    left = few_steps.draw(rows).axes[0]
+    assert [line.get_label() for line in left.lines if len(line.get_xdata())] == [
+        few_steps.PLAIN[0],
+        few_steps.DISTILLED[0],
+    ]
+
+
+# Scenes
+
+RIGHT = Verdict(count=True, kinds=True, colours=True, things=True, order=True, background=None)
+SWAPPED = RIGHT._replace(things=False, order=False)
+
+
+def test_swaps_are_counted_and_shown_and_no_picture_is_chosen():
+    answer = Answer(["a red apple and a pear"] * 6, torch.zeros(6, 3, 64, 64), [RIGHT] * 5 + [SWAPPED])
+    rows = measured(scenes.asked_for, {"seen": answer}, steps=1)
+    assert rows["seen: swapped"]["settings"]["right"] == 1 and rows["seen: all right"]["value"] == round(5 / 6, 5)
+    texts = [[text.get_text() for text in ax.texts] for ax in scenes.draw({"seen": answer}).axes]
+    assert ["✗" in "".join(text) for text in texts] == [False] * 4 + [True] + [False] * 3
+    assert [len(text) for text in texts] == [1] * 5 + [0] * 3  # a row of the first four, a row with the swapped one
+    assert len(scenes.draw({"seen": Answer(*(part[:5] for part in answer))}).axes) == 4
+
+
+@pytest.mark.slow
+def test_scenes_run_from_end_to_end_and_their_table_holds_every_value(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["scenes.py", "--quick", "--out", str(tmp_path)])
+    scenes.main()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scenes.json", "scenes.md", "scenes.png"]
+    rows = json.loads((tmp_path / "scenes.json").read_text())
+    table = (tmp_path / "scenes.md").read_text()
+    assert {row["name"] for row in rows} >= {"unseen: all right", "three: swapped", "judge, fresh drawings: two"}
+    assert all("| " + row["name"].replace(": ", " | ") + " | " in table for row in rows)

@@ -2,7 +2,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from course_lib.measure import diversity, error_by_level, frechet_distance, frechet_distance_1d, nearest
+from course_lib.measure import benchmark, diversity, error_by_level, frechet_distance, frechet_distance_1d, nearest
 
 
 def test_the_nearest_picture_to_a_copy_is_the_original():
@@ -96,3 +96,11 @@ def test_the_error_at_each_level_is_that_of_the_guess():
     at_0, at_half, at_1 = errors(lambda x_t, t, tokens: x_t)
     assert at_0 == 0 and at_1 == pytest.approx(1 + nothing, rel=0.15)
     assert at_half == pytest.approx(at_1 / 4)  # x_t - x0 = t (eps - x0)
+
+
+def test_a_benchmark_is_read_by_name_and_an_unknown_one_is_refused_with_those_there_are():
+    rows = benchmark("results")
+    assert 0 < rows["held_out right, shipped weights"]["value"] <= 1
+    assert all(row["name"] == name and "settings" in row for name, row in rows.items())
+    with pytest.raises(ValueError, match='no benchmark "result" in .* there are: .*results'):
+        benchmark("result")

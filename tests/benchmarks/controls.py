@@ -5,14 +5,13 @@ picture a copy, and are all together like real ones? Each function is one contro
 their intervals; under 20 minutes on two cores. Results go to data/benchmarks/, those of `--quick` to runs/.
 """
 
-import argparse
 import statistics
 from functools import partial
-from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from bench import SHORT_RUNS, bar, short_run
-from results import Results, heading
+from results import Results, arguments, heading
 from torch import Tensor
 
 from course_lib import show, weights
@@ -138,26 +137,38 @@ def one_label(results: Results, pictures: Pictures, judge, training_steps: int, 
     asked_for(results, "short run, ordinary captions", ordinary, judge, range(seed, seed + 1), about, **options)
 
 
-def likeness(results: Results, model, judge, count: int, steps: int, seed: int, guidances=(1.0, 2.0, 3.0)) -> None:
-    """Control 6: how far are generated pictures, all together, from drawings of the same captions?
+class Drawings(NamedTuple):
+    """What generated pictures are compared with: drawings of all 64 pairs at random, and their captions."""
 
-    The floor is the distance of other drawings of these captions: as near as pictures that are right can be expected.
-    """
+    pairs: list[tuple[str, str]]
+    tokens: Tensor  # (N, MAX_WORDS) int64, captions like "a small green banana on a grey background"
+    seen: Tensor  # (N, F), what the judge sees in the drawings
+    floor: float  # Fréchet distance of other drawings of these captions: as near as pictures that are right can be
+
+
+def fresh_drawings(judge, count: int, seed: int) -> Drawings:
+    """Draw fruits that no network was trained on, and others with the same captions."""
     g = torch.Generator().manual_seed(FRESH_SEED + seed)
     fruits = [random_fruit(g) for _ in range(count)]
     others = [random_fruit(g, f.kind, f.colour, f.size_word, f.background) for f in fruits]
     real, other = (features(judge, draw_many(some, bar=partial(bar, desc="drawing"))) for some in (fruits, others))
-    floor = frechet_distance(other, real)
+    pairs, tokens = [(f.kind, f.colour) for f in fruits], caption_tokens(fruits)[:, FULLEST]
+    return Drawings(pairs, tokens, real, frechet_distance(other, real))
+
+
+def likeness(results: Results, model, judge, count: int, steps: int, seed: int, guidances=(1.0, 2.0, 3.0)) -> None:
+    """Control 6: how far are generated pictures, all together, from drawings of the same captions?"""
+    drawings = fresh_drawings(judge, count, seed)
     about = dict(pictures=count, captions_like="a small green banana on a grey background")
-    results.record("Fréchet distance, other drawings: the floor", floor, "squared distance", **about)
+    results.record("Fréchet distance, other drawings: the floor", drawings.floor, "squared distance", **about)
     for scale in guidances:
         options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=scale)
-        parts = bar(caption_tokens(fruits)[:, FULLEST].split(32), desc=f"guidance {scale:g}")
+        parts = bar(drawings.tokens.split(32), desc=f"guidance {scale:g}")
         made = torch.cat([generate(model, part, **options) for part in parts])
-        distance, name = frechet_distance(features(judge, made), real), f"guidance {scale:g}"
+        distance, name = frechet_distance(features(judge, made), drawings.seen), f"guidance {scale:g}"
         about |= dict(guidance_scale=scale, steps=steps)
         results.record(f"Fréchet distance, {name}", distance, "squared distance", **about)
-        results.record(f"Fréchet distance, {name}, over the floor", distance / floor, "ratio", **about)
+        results.record(f"Fréchet distance, {name}, over the floor", distance / drawings.floor, "ratio", **about)
 
 
 def bananas(results: Results, model, judge, pictures: Pictures, steps: int, seed: int):
@@ -200,13 +211,8 @@ def table(rows: list[dict]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small counts, which say nothing: does it run?")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="the folder for the results")
-    args = parser.parse_args()
-    size, seed = QUICK if args.quick else FULL, args.seed
-    out = args.out or (Path("runs/controls-quick") if args.quick else DATA / "benchmarks")
+    args = arguments(__doc__, "controls")
+    size, seed, out = QUICK if args.quick else FULL, args.seed, args.out
     results, judge, steps = Results(seed), weights.load_judge(), size["steps"]
     pictures = Pictures(*(part[: size["pictures"]] for part in training_pictures(bar=bar)))
     shipped, shuffled = (  # in the order of memory that its convolutions like best

@@ -1,5 +1,6 @@
 """What a benchmark measured: each value with its settings, and where, with what and how it was taken."""
 
+import argparse
 import json
 import os
 import platform
@@ -8,7 +9,18 @@ from pathlib import Path
 
 import torch
 
-from course_lib.files import whole_file
+from course_lib.files import DATA, whole_file
+
+
+def arguments(about: str, name: str) -> argparse.Namespace:
+    """The options of a benchmark: seed, whether it is but tried out (quick), and the folder for its results (out)."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--quick", action="store_true", help="small counts, which say nothing: does it run?")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="the folder for the results")
+    args = parser.parse_args()
+    args.out = args.out or (Path(f"runs/{name}-quick") if args.quick else DATA / "benchmarks")
+    return args
 
 
 class Results:

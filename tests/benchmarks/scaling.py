@@ -6,7 +6,6 @@ value stands beside a base of the same run. The cases of a question take turns, 
 all of them. Results go to data/benchmarks/, those of `--quick` to runs/.
 """
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -20,7 +19,7 @@ from bench import bar, flops, matrix_multiply_peak, our_training, seconds, timed
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
-from results import Results, heading
+from results import Results, arguments, heading
 
 from course_lib import show, weights
 from course_lib.captions import encode
@@ -285,13 +284,8 @@ def draw(rows: list[dict]) -> Figure:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few repeats, which say little: does it run?")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="the folder for the results")
-    args = parser.parse_args()
-    size = QUICK if args.quick else FULL
-    out = args.out or (Path("runs/scaling-quick") if args.quick else DATA / "benchmarks")
+    args = arguments(__doc__, "scaling")
+    size, out = QUICK if args.quick else FULL, args.out
     torch.manual_seed(args.seed)
     results, pictures = Results(args.seed), training_pictures(bar=bar)
 

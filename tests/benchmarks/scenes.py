@@ -1,0 +1,92 @@
+"""Two fruits in one sentence, and is each word bound to its thing? `make bench-scenes`.
+
+The shipped denoiser of scenes is asked for things it saw side by side, for things it never saw side by side, for
+held-out pairs of kind and colour among them and alone, and for three fruits, of which it saw at most two. A judge of
+its own says what is right, and what was swapped: a red banana and a green apple in place of a green banana and a red
+apple. About 15 minutes on two cores. Results go to data/benchmarks/, those of `--quick` to runs/.
+"""
+
+import textwrap
+from functools import partial
+
+from bench import bar
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from results import Results, arguments, heading
+
+from course_lib import show, weights
+from course_lib.files import whole_file
+from course_lib.scene_judge import Answer, evaluate, score, score_drawings
+
+FULL, QUICK = dict(drawings=2000, count=192, steps=50), dict(drawings=16, count=4, steps=2)
+GUIDANCE = 2.0
+COLUMNS = 4  # pictures of a group that are shown
+
+
+def judges_error(results: Results, judge, count: int) -> None:
+    """How often is the judge right about fresh drawings, which it has not seen?"""
+    for name, found in score_drawings(judge, count, bar=partial(bar, desc="drawing")).items():
+        what = f"judge, fresh drawings: {name}"
+        results.record(what, found.right / found.of, "share", **found.as_dict())
+
+
+def asked_for(results: Results, answers: dict[str, Answer], **about) -> None:
+    """How much of what was asked for is there, in each group of questions?"""
+    for group, answer in answers.items():
+        for name, found in score(answer.verdicts).items():
+            about |= dict(group=group, what=name, example=answer.captions[0])
+            results.record(f"{group}: {name}", found.right / found.of, "share", **found.as_dict(), **about)
+
+
+def draw(answers: dict[str, Answer]) -> Figure:
+    """The first pictures of each group, none chosen, and the first swapped ones, if there are any."""
+    told = {group: list(zip(*answer, strict=True))[:COLUMNS] for group, answer in answers.items()}
+    swapped = [one for answer in answers.values() for one in zip(*answer, strict=True) if one[2].swapped]
+    if swapped:
+        told["swapped"] = swapped[:COLUMNS]
+    figure, axes = plt.subplots(
+        len(told), COLUMNS, figsize=(3.6 * COLUMNS, 4.1 * len(told)), layout="constrained", squeeze=False
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    for line, (group, some) in zip(axes, told.items(), strict=True):
+        line[0].set_title(f"{group.capitalize()}", fontsize=show.FONT + 2, fontweight="bold", loc="left", pad=12)
+        for ax, (caption, picture, verdict) in zip(line, some, strict=False):
+            ax.imshow(show.to_image(picture))
+            mark, colour = ("✓ ", "black") if verdict.all_right else ("✗ ", show.ORANGE)
+            said = textwrap.fill(mark + caption, 26)
+            ax.text(0.5, -0.03, said, transform=ax.transAxes, ha="center", va="top", fontsize=13, color=colour)
+    plt.close(figure)
+    return figure
+
+
+def table(rows: list[dict]) -> str:
+    """The recorded values as a page of Markdown: first the denoiser, then the judge."""
+    lines = [*heading("Two fruits in one sentence", rows), "| asked for | what | right | of | share | 95 % interval |"]
+    lines += ["| --- | --- | --- | --- | --- | --- |"]
+    for row in sorted(rows, key=lambda row: row["name"].startswith("judge")):
+        group, what = row["name"].split(": ")
+        about, low_high = row["settings"], (f"{100 * end:.1f}" for end in row["settings"]["interval"])
+        share = f"{100 * row['value']:.1f} %"
+        lines.append(f"| {group} | {what} | {about['right']} | {about['of']} | {share} | {' to '.join(low_high)} % |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    args = arguments(__doc__, "scenes")
+    size, out = QUICK if args.quick else FULL, args.out
+    results, judge, model = Results(args.seed), weights.load_scene_judge(), weights.load_scene_denoiser()
+    judges_error(results, judge, size["drawings"])
+    options = dict(steps=size["steps"], guidance_scale=GUIDANCE)
+    answers = evaluate(model, judge, count=size["count"], seed=args.seed, bar=partial(bar, desc="asking"), **options)
+    asked_for(results, answers, **options)
+
+    results.write(out / "scenes.json")
+    with whole_file(out / "scenes.md") as temporary:
+        temporary.write_text(table(results.rows))
+    show.save_figure(draw(answers), out / "scenes.png")
+    print(f"scenes.json, scenes.md and scenes.png in {out}")
+
+
+if __name__ == "__main__":
+    main()
