@@ -108,6 +108,8 @@ figures: $(READY)  ## make the pictures of the README again, from the shipped we
 	$(PYTHON) -m course_lib generate "a green banana" --film --out data/green_banana.png
 	$(PYTHON) -m course_lib generate "a blue apple" "a green banana" "a purple watermelon" "a green orange" \
 	    "a pink lemon" "a red pear" "a yellow strawberry" "brown grapes" --count 8 --out data/held_out.png
+	$(PYTHON) -m course_lib generate "a red apple and a green banana" "a green apple and a red banana" \
+	    "two purple pears on a cream background" --count 6 --out data/two_fruits.png
 	$(PYTHON) -m course_lib draw "a red apple" "a yellow banana" "a green watermelon" "an orange orange" \
 	    "a yellow lemon" "a green pear" "a red strawberry" "purple grapes" --out data/fruit.png
 

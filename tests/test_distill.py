@@ -289,9 +289,9 @@ def test_generate_and_evaluate_sample_as_the_network_was_made_for_or_as_asked(
     weights.save(next(stages(tiny_denoiser())).run.ema, "few.safetensors")
     asked, sample = [], cli.sample
 
-    def spy(model, tokens, *, generator, **options):
+    def spy(model, tokens, *, generator, shape, **options):
         asked.append(options)
-        return sample(model, tokens, generator=generator, steps=1)
+        return sample(model, tokens, generator=generator, steps=1, shape=shape)
 
     monkeypatch.setattr(cli, "sample", spy)
     monkeypatch.setattr(

@@ -97,6 +97,7 @@ def draw(rows: list[dict]) -> Figure:
         ax.grid(alpha=0.3)
     axes[0].set_ylim(0, 102)
     axes[1].set_yscale("log")
+    axes[1].yaxis.set_major_formatter("{x:g}")
     axes[1].axhline(1, color="grey", linestyle=":", lw=3)
     figure.legend(loc="outside upper center", ncols=3, handlelength=3.5, fontsize=show.FONT, frameon=False)
     plt.close(figure)
