@@ -96,6 +96,12 @@ def test_the_readme_says_what_was_measured():
         f"guided steps it is {teacher['right']}.",
         f"{few['Fréchet distance over the floor, shipped, plain step, steps 50']['value']:.0f} times as far",
     ]
+    for group in ("seen", "unseen", "one held out", "two held out", "held out alone", "three"):
+        found, swapped = (two[f"{group}: {what}"]["settings"] for what in ("all right", "swapped"))
+        low, high = (percent(end, 1) for end in found["interval"])
+        said.append(f"| {found['right']} of {found['of']} | {low} to {high} | {swapped['right']} |")
+    seen = two["judge, fresh drawings: all right"]["settings"]
+    said.append(f"right about {seen['right']:,} of {seen['of']:,} fresh drawings")
     assert [sentence for sentence in said if sentence not in told] == []
 
 
