@@ -1,4 +1,4 @@
-"""A denoiser that reads word by word: attention = softmax(q k / sqrt(d)) v. After `model` in the reading order.
+"""A denoiser that reads word by word, with attention = softmax(q k / sqrt(d)). After `model` in the reading order.
 
 `Denoiser` hears a caption as one vector, in which "a red apple and a green banana" and "a green apple and a red
 banana" come close to each other. Here the words stay apart. First each word looks at the other words: "banana" learns
@@ -19,7 +19,9 @@ from course_lib.scenes import MAX_SCENE_WORDS, SCENE_VOCABULARY
 
 
 class Attention(nn.Module):
-    """Each of N things asks M words, and takes most from those that fit its question: softmax(q k / sqrt(d)) v.
+    """Each of N things asks M words, and takes most from those that fit its question.
+
+    answer = attention v, with attention = softmax(q k / sqrt(d)).
 
     Args:
         width: numbers of a thing, which asks.

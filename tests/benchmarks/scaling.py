@@ -171,8 +171,8 @@ def set_size(results: Results, pictures: Pictures, size: dict, path: Path = DATA
     tensors, about = read_tensors(path)
     with tempfile.TemporaryDirectory() as folder:
         paths = {everything: path, everything // 8: Path(folder) / "eighth.safetensors"}
-        tensors, fruits = {"x0": tensors["x0"][: everything // 8]}, about["fruits"][: everything // 8]
-        write_tensors(paths[everything // 8], tensors, about | {"fruits": fruits})
+        tensors, factors = {"x0": tensors["x0"][: everything // 8]}, about["factors"][: everything // 8]
+        write_tensors(paths[everything // 8], tensors, about | {"factors": factors})
         compare(results, "training set, file", "set size", {n: p.stat().st_size for n, p in paths.items()}, "bytes")
         works = {n: partial(training_pictures, p) for n, p in paths.items()}
         sweep(results, "training set, opening", "set size", works, size)
