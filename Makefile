@@ -77,7 +77,7 @@ bench-scaling: pictures  ## measure how close to the machine we are, and how cos
 bench-steps: pictures  ## measure how good pictures are in few steps (under 20 minutes)
 	$(PYTHON) tests/benchmarks/few_steps.py
 
-bench-scenes: $(READY)  ## measure two fruits in one sentence (under 20 minutes)
+bench-scenes: $(READY)  ## measure two fruits in one sentence (under 10 minutes)
 	$(PYTHON) tests/benchmarks/scenes.py
 
 bench-peers: pictures $(PEERS_READY)  ## measure beside other projects (many hours; resumes; PEERS="--only NAME" for one)

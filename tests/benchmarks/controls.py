@@ -28,7 +28,7 @@ from course_lib.data import (
     training_pictures,
     understand,
 )
-from course_lib.files import DATA, whole_file
+from course_lib.files import DATA
 from course_lib.fruit import random_fruit
 from course_lib.judge import Score, evaluate, score_drawings
 from course_lib.measure import frechet_distance, nearest
@@ -212,7 +212,7 @@ def table(rows: list[dict]) -> str:
 
 def main() -> None:
     args = arguments(__doc__, "controls")
-    size, seed, out = QUICK if args.quick else FULL, args.seed, args.out
+    size, seed = QUICK if args.quick else FULL, args.seed
     results, judge, steps = Results(seed), weights.load_judge(), size["steps"]
     pictures = Pictures(*(part[: size["pictures"]] for part in training_pictures(bar=bar)))
     shipped, shuffled = (  # in the order of memory that its convolutions like best
@@ -231,11 +231,7 @@ def main() -> None:
     likeness(results, shipped, judge, size["likeness"], steps, seed)
     figure = bananas(results, shipped, judge, pictures, steps, seed)
 
-    results.write(out / "controls.json")
-    with whole_file(out / "controls.md") as temporary:
-        temporary.write_text(table(results.rows))
-    show.save_figure(figure, out / "controls.png")
-    print(f"controls.json, controls.md and controls.png in {out}")
+    results.publish(args.out, "controls", table(results.rows), figure)
 
 
 if __name__ == "__main__":

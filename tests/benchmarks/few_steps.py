@@ -18,7 +18,7 @@ from results import Results, arguments, heading
 
 from course_lib import show, weights
 from course_lib.data import HELD_OUT_PAIRS
-from course_lib.files import DATA, whole_file
+from course_lib.files import DATA
 from course_lib.judge import score
 from course_lib.measure import frechet_distance
 from course_lib.model import Denoiser
@@ -128,7 +128,7 @@ def table(rows: list[dict]) -> str:
 
 def main() -> None:
     args = arguments(__doc__, "few-steps")
-    size, out = QUICK if args.quick else FULL, args.out
+    size = QUICK if args.quick else FULL
     results, judge = Results(args.seed), weights.load_judge()
     shipped, distilled = (
         network.to(memory_format=torch.channels_last)
@@ -141,11 +141,7 @@ def main() -> None:
     for way, model in ((DISTILLED, distilled), (SECOND_ORDER, shipped), (PLAIN, shipped)):
         quality(results, way, model, judge, drawings, size["longest"], args.seed)
 
-    results.write(out / "few_steps.json")
-    with whole_file(out / "few_steps.md") as temporary:
-        temporary.write_text(table(results.rows))
-    show.save_figure(draw(results.rows), out / "few_steps.png")
-    print(f"few_steps.json, few_steps.md and few_steps.png in {out}")
+    results.publish(args.out, "few_steps", table(results.rows), draw(results.rows))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import torch
+from matplotlib.figure import Figure
 
+from course_lib import show
 from course_lib.files import DATA, whole_file
 
 
@@ -52,6 +54,14 @@ class Results:
         """Write all values to a JSON file, whole or not at all."""
         with whole_file(path) as temporary:
             temporary.write_text(json.dumps(self.rows, indent=1) + "\n")
+
+    def publish(self, out: Path, name: str, page: str, figure: Figure) -> None:
+        """Write into a folder the values, a page of Markdown about them and a figure of them, each file whole."""
+        self.write(out / f"{name}.json")
+        with whole_file(out / f"{name}.md") as temporary:
+            temporary.write_text(page)
+        show.save_figure(figure, out / f"{name}.png")
+        print(f"{name}.json, {name}.md and {name}.png in {out}")
 
 
 def heading(title: str, rows: list[dict]) -> list[str]:

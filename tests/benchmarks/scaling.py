@@ -24,7 +24,7 @@ from results import Results, arguments, heading
 from course_lib import show, weights
 from course_lib.captions import encode
 from course_lib.data import Pictures, training_pictures
-from course_lib.files import DATA, read_tensors, whole_file, write_tensors
+from course_lib.files import DATA, read_tensors, write_tensors
 from course_lib.model import Denoiser
 from course_lib.sample import generate
 
@@ -285,7 +285,7 @@ def draw(rows: list[dict]) -> Figure:
 
 def main() -> None:
     args = arguments(__doc__, "scaling")
-    size, out = QUICK if args.quick else FULL, args.out
+    size = QUICK if args.quick else FULL
     torch.manual_seed(args.seed)
     results, pictures = Results(args.seed), training_pictures(bar=bar)
 
@@ -303,11 +303,7 @@ def main() -> None:
     set_size(results, pictures, size)
     threads(results, pictures, size)
 
-    results.write(out / "scaling.json")
-    with whole_file(out / "scaling.md") as temporary:
-        temporary.write_text(table(results.rows))
-    show.save_figure(draw(results.rows), out / "scaling.png")
-    print(f"scaling.json, scaling.md and scaling.png in {out}")
+    results.publish(args.out, "scaling", table(results.rows), draw(results.rows))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 The shipped denoiser of scenes is asked for things it saw side by side, for things it never saw side by side, for
 held-out pairs of kind and colour among them and alone, and for three fruits, of which it saw at most two. A judge of
 its own says what is right, and what was swapped: a red banana and a green apple in place of a green banana and a red
-apple. About 15 minutes on two cores. Results go to data/benchmarks/, those of `--quick` to runs/.
+apple. About six minutes on two cores. Results go to data/benchmarks/, those of `--quick` to runs/.
 """
 
 import textwrap
@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from results import Results, arguments, heading
 
 from course_lib import show, weights
-from course_lib.files import whole_file
 from course_lib.scene_judge import Answer, evaluate, score, score_drawings
 
 FULL, QUICK = dict(drawings=2000, count=192, steps=50), dict(drawings=16, count=4, steps=2)
@@ -74,18 +73,14 @@ def table(rows: list[dict]) -> str:
 
 def main() -> None:
     args = arguments(__doc__, "scenes")
-    size, out = QUICK if args.quick else FULL, args.out
+    size = QUICK if args.quick else FULL
     results, judge, model = Results(args.seed), weights.load_scene_judge(), weights.load_scene_denoiser()
     judges_error(results, judge, size["drawings"])
     options = dict(steps=size["steps"], guidance_scale=GUIDANCE)
     answers = evaluate(model, judge, count=size["count"], seed=args.seed, bar=partial(bar, desc="asking"), **options)
     asked_for(results, answers, **options)
 
-    results.write(out / "scenes.json")
-    with whole_file(out / "scenes.md") as temporary:
-        temporary.write_text(table(results.rows))
-    show.save_figure(draw(answers), out / "scenes.png")
-    print(f"scenes.json, scenes.md and scenes.png in {out}")
+    results.publish(args.out, "scenes", table(results.rows), draw(answers))
 
 
 if __name__ == "__main__":
