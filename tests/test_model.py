@@ -28,6 +28,7 @@ def noisy(count=2, size=16, seed=0):
         ({"patch": 2, "blocks": 2}, 16),
         ({"channels": (8, 16, 24)}, 32),
         ({"channels": (8,)}, 16),
+        ({"kernel_size": 1}, 16),
     ],
 )
 def test_the_guess_has_the_shape_of_the_picture(settings, size):
