@@ -233,17 +233,17 @@ def score_drawings(judge: SceneJudge, count: int = 2000, bar: Bar = no_bar) -> d
 
 # What a denoiser is asked for
 
+JOINTS = (" and ", " to the left of ", " to the right of ", " beside ")
+
 
 def sentence(things: Sequence[Thing], form: int, background: str | None = None) -> str:
-    """A caption for things, from left to right. form: 0 joins them with "and", 1 says left of, 2 says right of."""
+    """A caption for things, from left to right. form: which of `JOINTS` stands between them; two alike are "two …"."""
     names = [article(f"{colour} {kind}") for kind, colour in things]
     if len(things) == 2 and things[0] == things[1]:
         kind, colour = things[0]
         said = two(kind, f"{colour} ")
-    elif form == 2:
-        said = " to the right of ".join(reversed(names))
     else:
-        said = (" and ", " to the left of ")[form].join(names)
+        said = JOINTS[form].join(reversed(names) if form == 2 else names)
     return f"{said} on {article(background)} background" if background else said
 
 
@@ -255,10 +255,11 @@ def questions(count: int = 192, seed: int = 0) -> dict[str, list[str]]:
     - "one held out": one of the eight held-out pairs of kind and colour, beside a thing that was trained on;
     - "two held out": two of the eight;
     - "held out alone": one of the eight, and nothing else;
-    - "three": three things, of which training has no picture and no caption.
+    - "three": three things, of which training has no picture and no caption;
+    - "either order": two things that stood side by side in training, and "beside", so that either may be on the left.
 
-    Two things are joined by "and", "to the left of" and "to the right of" in turn; every other caption names a
-    background.
+    In the other groups two things are joined by "and", "to the left of" and "to the right of" in turn; every other
+    caption names a background.
     """
     g = torch.Generator().manual_seed(seed)
 
@@ -274,6 +275,7 @@ def questions(count: int = 192, seed: int = 0) -> dict[str, list[str]]:
         "two held out": chosen([(a, b) for a, b in product(rare, rare) if a != b]),
         "held out alone": [(thing,) for thing in chosen(rare)],
         "three": [chosen(TRAINING_PAIRS)[:3] for _ in range(count)],
+        "either order": chosen([(a, b) for a, b in TRAINING_COMBINATIONS if a != b]),
     }
     asked = {}
     for group, wishes in rows.items():
@@ -281,7 +283,8 @@ def questions(count: int = 192, seed: int = 0) -> dict[str, list[str]]:
         for i, things in enumerate(wishes):
             turned = things[::-1] if torch.rand((), generator=g) < 0.5 else things
             background = BACKGROUNDS[i // 2 % len(BACKGROUNDS)] if i % 2 else None
-            asked[group].append(sentence(turned, i // 2 % 3 if len(things) == 2 else 0, background))
+            form = 3 if group == "either order" else i // 2 % 3 if len(things) == 2 else 0
+            asked[group].append(sentence(turned, form, background))
     return asked
 
 

@@ -147,7 +147,7 @@ def encode(said: str | Sequence[str]) -> Tensor:
 
 
 def phrasings(scene: Scene) -> list[str]:
-    """Eight captions for a scene; "left" and "right" are true, "and" and "beside" say nothing about the order.
+    """Eight captions for a scene. "and" names what stands on the left first, as one reads; "beside" leaves it open.
 
     For one fruit these are `data.phrasings`. Raises ValueError for three fruits, of which no caption is learned.
     """
@@ -175,12 +175,12 @@ def phrasings(scene: Scene) -> list[str]:
     later_a, later_b = (f"{article(f.kind)} that {'are' if f.kind == 'grapes' else 'is'} {f.colour}" for f in (a, b))
     return [
         f"{plain_a} and {plain_b}",
-        f"{plain_b} and {plain_a}",
+        f"{plain_b} beside {plain_a}",
         f"{plain_a} to the left of {plain_b}",
         f"{plain_b} to the right of {plain_a}",
         f"{a.colour} {a.kind} beside {b.colour} {b.kind}",
-        f"{later_b} beside {later_a} {where}",
-        f"{sized_b} and {sized_a} {where}",
+        f"{later_a} and {later_b} {where}",
+        f"{sized_a} and {sized_b} {where}",
         f"{sized_a} to the left of {sized_b} {where}",
     ]
 
@@ -237,7 +237,7 @@ def understand(caption: str) -> Asked:
         )
     if joints == {"to the right of"}:
         things.reverse()
-    return Asked(tuple(things), any("to the" in joint for joint in joints), match["background"])
+    return Asked(tuple(things), bool(joints - {"beside"}), match["background"])
 
 
 # What is held back, and the training set

@@ -186,7 +186,8 @@ def test_what_is_no_scene_is_refused(make, message):
 
 def test_the_sentences_of_the_plan_are_understood():
     apple, banana = ({"kind": k, "colour": c, "size_word": None} for k, c in (("apple", "red"), ("banana", "green")))
-    assert understand("a red apple and a green banana") == ((apple, banana), False, None)
+    assert understand("a red apple and a green banana") == ((apple, banana), True, None)
+    assert understand("a red apple beside a green banana") == ((apple, banana), False, None)
     assert understand("A green banana to the left of a red apple!") == ((banana, apple), True, None)
     assert understand("a green banana to the right of a red apple") == ((apple, banana), True, None)
     assert things_of(understand("two yellow lemons")) == (("lemon", "yellow"),) * 2
@@ -284,8 +285,8 @@ def test_a_verdict_names_what_is_wrong(things, background, wrong):
     assert verdict.all_right == (not wrong)
 
 
-def test_and_asks_for_no_order_and_what_was_not_asked_has_no_score():
-    verdict = compare(understand("a green banana and a red apple"), RIGHT)
+def test_beside_asks_for_no_order_and_what_was_not_asked_has_no_score():
+    verdict = compare(understand("a green banana beside a red apple"), RIGHT)
     assert verdict.all_right and verdict.order is None and verdict.background is None
     scores = score([verdict, compare(ASKED, RIGHT)])
     assert scores["all right"] == Score(2, 2) and scores["order"] == Score(1, 1) and scores["swapped"] == Score(0, 2)
@@ -301,14 +302,17 @@ def test_every_group_of_questions_asks_for_what_it_says():
     assert all(len(set(things) & rare) == 2 for things in asked["two held out"])
     assert all(len(things) == 1 and things[0] in rare for things in asked["held out alone"])
     assert all(len(set(things)) == 3 and set(things) <= usual for things in asked["three"])
+    assert all(combination(things) in set(TRAINING_COMBINATIONS) for things in asked["either order"])
+    assert all(len(set(things)) == 2 for things in asked["either order"])
+    assert {understand(caption).in_order for caption in questions(60)["either order"]} == {False}
     assert questions(60) == questions(60) != questions(60, seed=1)
 
 
 def test_a_sentence_asks_for_its_things_in_their_order():
     row = (("apple", "red"), ("banana", "green"))
     assert sentence(row, 0) == "a red apple and a green banana"
-    assert [understand(sentence(row, form)).in_order for form in range(3)] == [False, True, True]
-    assert all(things_of(understand(sentence(row, form, "blue"))) == row for form in range(3))
+    assert [understand(sentence(row, form)).in_order for form in range(4)] == [True, True, True, False]
+    assert all(things_of(understand(sentence(row, form, "blue"))) == row for form in range(4))
     assert sentence((("grapes", "red"),) * 2, 1, "blue") == "two bunches of red grapes on a blue background"
 
 
