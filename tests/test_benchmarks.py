@@ -57,7 +57,7 @@ def test_a_value_is_recorded_with_all_that_it_takes_to_measure_it_again(tmp_path
 
 def test_the_readme_says_what_was_measured():
     """After `make bench`, the figures in README.md are to be brought up to date; this names the one that is not."""
-    rows, few, two = (benchmark(name) for name in ("results", "few_steps", "scenes"))
+    rows, few, two, fair = (benchmark(name) for name in ("results", "few_steps", "scenes", "controls"))
     told = " ".join((DATA.parent / "README.md").read_text().split())
 
     def percent(share: float, digits: int = 0) -> str:
@@ -85,6 +85,17 @@ def test_the_readme_says_what_was_measured():
         f"takes {rows['peak memory of training, ours, shipped size']['value']:.0f} MiB",
         f"runs at {percent(rows['training, ours, shipped size: share of peak']['value'])} of the machine's",
     ]
+    for who in (
+        "shipped weights",
+        "shuffled captions",
+        "short run, ordinary captions",
+        "short run, one made-up word a pair",
+    ):
+        found = fair[f"held_out right, {who}"]["settings"]
+        low, high = (percent(end, 1) for end in found["interval"])
+        said.append(f"| {found['right']:,} of {found['of']:,} | {low} to {high} |")
+    wrong = fair["judge wrong about fresh drawings"]["settings"]
+    said.append(f"wrong about {wrong['wrong']} of {wrong['of']:,} fresh drawings")
     student, teacher = (
         few[f"held out right, {way}"]["settings"]
         for way in ("distilled, plain step, steps 4", "shipped, plain step, steps 50")
