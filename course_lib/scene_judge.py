@@ -252,14 +252,14 @@ def questions(count: int = 192, seed: int = 0) -> dict[str, list[str]]:
 
     - "seen": two things that stood side by side in training;
     - "unseen": two things that never did, though each was seen with others (`WITHHELD`);
-    - "one held out": one of the eight held-out pairs of kind and colour, beside a thing that was trained on;
+    - "one held out": one of the eight held-out pairs of kind and colour, with a thing that was trained on;
     - "two held out": two of the eight;
     - "held out alone": one of the eight, and nothing else;
     - "three": three things, of which training has no picture and no caption;
     - "either order": two things that stood side by side in training, and "beside", so that either may be on the left.
 
-    In the other groups two things are joined by "and", "to the left of" and "to the right of" in turn; every other
-    caption names a background.
+    In the other groups two things are joined by "and", "to the left of" and "to the right of" in turn. In all, every
+    second caption names a background.
     """
     g = torch.Generator().manual_seed(seed)
 

@@ -147,7 +147,7 @@ def encode(said: str | Sequence[str]) -> Tensor:
 
 
 def phrasings(scene: Scene) -> list[str]:
-    """Eight captions for a scene. "and" names what stands on the left first, as one reads; "beside" leaves it open.
+    """Eight captions for a scene: "and" names first what stands on the left, as one reads, "beside" names either first.
 
     For one fruit these are `data.phrasings`. Raises ValueError for three fruits, of which no caption is learned.
     """

@@ -1,9 +1,10 @@
 """Two fruits in one sentence, and is each word bound to its thing? `make bench-scenes`.
 
 The shipped denoiser of scenes is asked for things it saw side by side, for things it never saw side by side, for
-held-out pairs of kind and colour among them and alone, and for three fruits, of which it saw at most two. A judge of
-its own says what is right, and what was swapped: a red banana and a green apple in place of a green banana and a red
-apple. About six minutes on two cores. Results go to data/benchmarks/, those of `--quick` to runs/.
+held-out pairs of kind and colour among them and alone, for three fruits, of which it saw at most two, and for two in
+either order. A judge of its own says what is right, and what was swapped: a red banana and a green apple in place of a
+green banana and a red apple. About six minutes on two cores. Results go to data/benchmarks/, those of `--quick` to
+runs/.
 """
 
 import textwrap
