@@ -77,7 +77,7 @@ def test_the_readme_says_what_was_measured():
         each = ", ".join(
             percent(n / held_out["settings"]["of"]) for n in sorted(held_out["settings"]["right_for_each_seed"])
         )
-        said.append(f"| {budget} s | {percent(held_out['value'])} | {each} | {percent(seen['value'])} |")
+        said.append(f"| {budget} s | {percent(held_out['value'])} | {each} | {percent(seen['value'], 1)} |")
     said += [
         f"100 guided steps takes {rows['1 picture x 100 guided steps, ours, shipped size']['value']:.1f} s",
         f"trains on {rows['training, ours over diffusers UNet2DModel']['value']:.0f} times as many pictures",
