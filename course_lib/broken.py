@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.captions import encode, null_tokens
-from course_lib.data import Bar, from_bytes, no_bar
+from course_lib.data import Bar, from_bytes, no_bar, to_bytes
 from course_lib.files import DATA, read_tensors, write_tensors
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise, expand_level
@@ -180,9 +180,8 @@ def make(path: str | Path, x0: Tensor, tokens: Tensor, *, steps: int = STEPS, se
     for name, fault in {"healthy": HEALTHY, **FAULTS}.items():
         run = start(fault, seed)
         losses = [r.loss for _, r in zip(bar(range(steps)), practise(run, fault, x0, tokens, steps), strict=True)]
-        pictures = paint(run, fault).clamp(-1, 1)
         tensors[f"{name}.losses"] = torch.tensor(losses)
-        tensors[f"{name}.pictures"] = ((pictures + 1) * 127.5).round().to(torch.uint8)
+        tensors[f"{name}.pictures"] = to_bytes(paint(run, fault).clamp(-1, 1))
     write_tensors(path, tensors, {"kind": "broken runs", "steps": steps, "seed": seed})
 
 

@@ -96,7 +96,7 @@ def _unknown_word(word: str, vocabulary: Sequence[str]) -> str:
 
 
 def decode(tokens: Tensor, vocabulary: Sequence[str] = VOCABULARY) -> list[str]:
-    """Turn (B, MAX_WORDS) tokens back into words; a null caption gives the empty text."""
+    """Turn (B, L) tokens back into words; a null caption gives the empty text."""
     return [" ".join(vocabulary[token] for token in row if token) for row in tokens.tolist()]
 
 

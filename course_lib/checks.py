@@ -85,7 +85,9 @@ def _same(result, wanted) -> bool:
     if isinstance(wanted, Tensor | float | int) and isinstance(result, Tensor | float | int):
         a, b = torch.as_tensor(result).double(), torch.as_tensor(wanted).double()
         return a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True)
-    return (tuple(result) if isinstance(wanted, tuple) and isinstance(result, list) else result) == wanted
+    if isinstance(wanted, Tensor) or (isinstance(wanted, list | tuple) and not isinstance(result, list | tuple)):
+        return False  # an array of NumPy would compare place by place
+    return (tuple(result) if isinstance(wanted, tuple) else result) == wanted
 
 
 def _describe(result, wanted) -> str:
@@ -797,7 +799,7 @@ def diagnosis(attempt: Sequence) -> str:
     guesses = dict(zip(causes, attempt, strict=True))
     named = {run: guess for run, guess in guesses.items() if guess is not ...}
     for guess in named.values():
-        if guess not in broken.FAULTS:
+        if guess not in list(broken.FAULTS):  # a guess can be anything, a list too
             return f"Not yet: {guess!r:.60} is none of the seven causes. They are: {', '.join(broken.FAULTS)}."
     for run, guess in named.items():
         if guess != causes[run]:

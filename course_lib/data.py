@@ -104,7 +104,10 @@ def drawn_once(
     """
     drawn_by = hashlib.sha256("".join(recipe).encode()).hexdigest()
     if Path(path).is_file():
-        tensors, about = read_tensors(path)
+        try:
+            tensors, about = read_tensors(path)
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged. Delete it, and the pictures are drawn anew.") from error
         if about.get("drawn_by") == drawn_by:
             return tensors["x0"], about["factors"]
     x0, factors = make()

@@ -103,12 +103,12 @@ def _read_captions(path: Path) -> tuple[list[tuple[int, str, str]], list[str]]:
         return [], [f'{path.name} is no UTF-8 text. In a spreadsheet, save it as "CSV UTF-8".']
     between = max(",;\t", key=text.split("\n", 1)[0].count)  # not every spreadsheet writes commas
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=between)
-    columns = [name.strip().casefold() for name in next(reader, [])]
-    if not set(wanted) <= set(columns):
-        found = ", ".join(columns) or "nothing"
-        return [], [f"{path.name} must begin with the line {','.join(wanted)} but begins with {found}."]
     lines, problems = [], []
     try:
+        columns = [name.strip().casefold() for name in next(reader, [])]
+        if not set(wanted) <= set(columns):
+            found = ", ".join(columns) or "nothing"
+            return [], [f"{path.name} must begin with the line {','.join(wanted)} but begins with {found:.80}."]
         for cells in reader:
             where = f"{path.name}, line {reader.line_num}"
             if not any(cell.strip() for cell in cells):
@@ -149,6 +149,30 @@ def _read_picture(path: Path, size: int) -> tuple[Tensor, int]:
         raise ValueError(f"is damaged or cut short ({error}). Save it again.") from error
 
 
+def _name_problem(name: str, told: dict[str, int], known: dict[str, Path], root: Path, suggest: bool) -> str:
+    """What is wrong with the name of a file in a captions file; "" if nothing is."""
+    if not name:
+        return "no file is named."
+    if name in told:
+        return f"{name} has a caption already, in line {told[name]}. Keep one of the two."
+    if name.startswith(("/", "../")) or name[1:2] == ":":
+        return f"{name} leads out of the folder. Put the picture inside."
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1) if suggest else []  # slow in a large folder
+        return f"there is no file {name}." + (f" Did you mean {near[0]}?" if near else "")
+    if not known[name].resolve().is_relative_to(root.resolve()):
+        return f"{name} is a link that leads out of the folder. Put the picture itself inside."
+    return ""
+
+
+def _refusal(folder_name: str, problems: list[str]) -> str:
+    """All that is wrong with a folder, as the message of an error."""
+    more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
+    listed = "".join(f"\n- {problem}" for problem in [*problems[:MOST_PROBLEMS], *more])
+    things = "one thing" if len(problems) == 1 else f"{len(problems)} things"
+    return f"The folder {folder_name} cannot be used yet: {things} to mend.{listed}"
+
+
 def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder:
     """Read a folder of pictures with their captions, or say everything that is wrong with it.
 
@@ -185,49 +209,35 @@ def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder
         problems.append(f"{table} names no picture.")
 
     told: dict[str, int] = {}  # each name and the line that has it
-    good, x0, sides = [], [], []
+    good: list[tuple[str, str, Tensor, int]] = []  # name, caption, picture, the shorter side it had
     for line, name, caption in bar(lines):
-        where = f"{table}, line {line}"
         name = unicodedata.normalize("NFC", posixpath.normpath(name.replace("\\", "/"))) if name else ""
-        before = len(problems)
+        found = []
         try:
             split_words(caption)
         except ValueError as error:
-            problems.append(f"{where}: {error}")
-        if not name:
-            problems.append(f"{where}: no file is named.")
-        elif name in told:
-            problems.append(f"{where}: {name} has a caption already, in line {told[name]}. Keep one of the two.")
-        elif name.startswith(("/", "../")) or name[1:2] == ":":
-            problems.append(f"{where}: {name} leads out of the folder. Put the picture inside.")
-        elif name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            problems.append(f"{where}: there is no file {name}." + (f" Did you mean {near[0]}?" if near else ""))
-        elif not known[name].resolve().is_relative_to(root.resolve()):
-            problems.append(f"{where}: {name} is a link that leads out of the folder. Put the picture itself inside.")
+            found.append(str(error))
+        if problem := _name_problem(name, told, known, root, suggest=len(problems) < MOST_PROBLEMS):
+            found.append(problem)
         else:
             try:
                 picture, side = _read_picture(known[name], size)
             except ValueError as error:
-                problems.append(f"{where}: {name} {error}")
+                found.append(f"{name} {error}")
         told.setdefault(name, line)
-        if len(problems) == before:
-            x0.append(picture)
-            sides.append(side)
-            good.append((name, caption))
+        problems += [f"{table}, line {line}: {problem}" for problem in found]
+        if not found:
+            good.append((name, caption, picture, side))
     if lines:  # a captions file that could not be read says nothing about the pictures
         for name in known:
             if Path(name).suffix.casefold() in ENDINGS and name not in told:
                 problems.append(f"{name} has no caption. Add a line for it to {table}, or take it out.")
     if problems:
-        more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
-        listed = "".join(f"\n- {problem}" for problem in [*problems[:MOST_PROBLEMS], *more])
-        things = "one thing" if len(problems) == 1 else f"{len(problems)} things"
-        raise ValueError(f"The folder {root.name} cannot be used yet: {things} to mend.{listed}")
-    files, captions = [name for name, _ in good], [caption for _, caption in good]
-    vocabulary, pictures = build_vocabulary(captions), torch.stack(x0)
-    notes = _notes(pictures, captions, files, sides, size)
-    return Folder(pictures, encode(captions, vocabulary), vocabulary, captions, files, notes)
+        raise ValueError(_refusal(root.name, problems))
+    files, captions, pictures, sides = map(list, zip(*good, strict=True))
+    x0, vocabulary = torch.stack(pictures), build_vocabulary(captions)
+    notes = _notes(x0, captions, files, sides, size)
+    return Folder(x0, encode(captions, vocabulary), vocabulary, captions, files, notes)
 
 
 def _notes(x0: Tensor, captions: list[str], files: list[str], sides: list[int], size: int) -> list[str]:

@@ -75,7 +75,22 @@ def blur_and_noise(x: Tensor, blurred: Tensor, generator: torch.Generator) -> Te
     return x + 0.1 * torch.rand(len(x), 1, 1, 1, generator=generator) * torch.randn(x.shape, generator=generator)
 
 
-def train_judge(judge: Judge, *, steps: int = 3000, per_pair: int = 300, seed: int = 0, bar: Bar = no_bar) -> Iterator:
+def fit(judge: nn.Module, loss: Callable[[], Tensor], steps: int) -> Iterator[float]:
+    """Make a loss small by AdamW, with a learning rate that rises and falls once; yields the loss of each step."""
+    optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=0.05, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
+    for _ in range(steps):
+        error = loss()
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+        schedule.step()
+        yield error.item()
+
+
+def train_judge(
+    judge: Judge, *, steps: int = 3000, per_pair: int = 300, seed: int = 0, bar: Bar = no_bar
+) -> Iterator[float]:
     """Train a judge in place on its own drawings, slightly blurred, noised and mirrored at random.
 
     The blur and the noise keep it from going by details that a generated picture may lack.
@@ -88,20 +103,15 @@ def train_judge(judge: Judge, *, steps: int = 3000, per_pair: int = 300, seed: i
     kinds = torch.tensor([KINDS.index(f.kind) for f in fruits])
     colours = torch.tensor([COLOURS.index(f.colour) for f in fruits])
     g = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=0.05, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
-    for _ in range(steps):
+
+    def loss() -> Tensor:
         pick = torch.randint(len(pictures), (64,), generator=g)
         x = pictures[pick]
         mirrored, blurred = torch.rand(2, 64, 1, 1, 1, generator=g) < 0.5
-        x = blur_and_noise(torch.where(mirrored, x.flip(-1), x), blurred, g)
-        kind, colour = judge(x)
-        loss = F.cross_entropy(kind, kinds[pick]) + F.cross_entropy(colour, colours[pick])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        yield loss.item()
+        kind, colour = judge(blur_and_noise(torch.where(mirrored, x.flip(-1), x), blurred, g))
+        return F.cross_entropy(kind, kinds[pick]) + F.cross_entropy(colour, colours[pick])
+
+    yield from fit(judge, loss, steps)
 
 
 class Score(NamedTuple):
@@ -143,6 +153,11 @@ def score_drawings(judge: Judge, count: int = 2000, bar: Bar = no_bar) -> Score:
     return score(judge, draw_many(fruits, bar=bar), [(f.kind, f.colour) for f in fruits])
 
 
+def generate_many(model: Callable, tokens: Tensor, bar: Bar = no_bar, at_once: int = 64, **options) -> Tensor:
+    """`generate` with its options, so many pictures at once: (B, 3, H, W) float32."""
+    return torch.cat([generate(model, part, **options) for part in bar(tokens.split(at_once))])
+
+
 def evaluate(
     model: Callable,
     judge: Judge,
@@ -168,12 +183,8 @@ def evaluate(
     asked += [pair for pair in TRAINING_PAIRS for _ in range(per_seen_pair)]
     tokens = encode([phrasings(*pair)[1] for pair in asked])  # "a green banana"
     generator = torch.Generator().manual_seed(seed)
-    pictures = torch.cat(
-        [
-            generate(model, part, generator=generator, steps=steps, guidance_scale=guidance_scale)
-            for part in bar(tokens.split(64))
-        ]
-    )
+    options = dict(generator=generator, steps=steps, guidance_scale=guidance_scale)
+    pictures = generate_many(model, tokens, bar, **options)
     count = len(HELD_OUT_PAIRS) * per_pair
     bananas = [i for i in range(count) if asked[i] == ("banana", "green")]
     return {

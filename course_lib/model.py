@@ -111,9 +111,14 @@ class Denoiser(nn.Module):
         kernel_size: side of what the second convolution of a block looks at, an odd number; with 1 there is a third
             less to compute.
 
+    Raises:
+        ValueError: kernel_size is even.
+
     Source: U-Net, Ronneberger et al. 2015 (arXiv:1505.04597); noise-conditioned as in Ho et al. 2020
     (arXiv:2006.11239), appendix B.
     """
+
+    vocabulary = VOCABULARY  # a loaded one may have its own
 
     def __init__(
         self,
@@ -125,6 +130,8 @@ class Denoiser(nn.Module):
         kernel_size: int = 3,
     ):
         super().__init__()
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, so that there is a place in the middle, not {kernel_size}.")
         self.config = dict(
             vocabulary_size=vocabulary_size,
             patch=patch,

@@ -128,7 +128,7 @@ def sample(
 
     Args:
         model: any callable (x_t, t, tokens) -> x0_hat; t comes as a (B,) tensor.
-        tokens: (B, MAX_WORDS) int64, one caption for each picture wanted; zeros ask for any picture.
+        tokens: (B, L) int64, one caption for each picture wanted; zeros ask for any picture.
         generator: where the noise comes from; the same state gives the same pictures.
         steps: from 1 to 1000, evenly spaced from t = 1 to t = 0.
         guidance_scale: see `guided`.

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from course_lib.attention import Attention
 from course_lib.data import HELD_OUT_PAIRS, TRAINING_PAIRS, Bar, article, from_bytes, no_bar
 from course_lib.fruit import COLOURS, KINDS
-from course_lib.judge import Score, blur_and_noise
-from course_lib.sample import generate
+from course_lib.judge import Score, blur_and_noise, fit, generate_many
 from course_lib.scenes import (
     BACKGROUNDS,
     SIZE,
@@ -137,17 +136,13 @@ def train_judge(
     scenes = judged_scenes(drawings, JUDGE_SEED)
     pictures = draw_many(scenes, bar=bar)
     g = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=0.05, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
-    for _ in range(steps):
+
+    def loss() -> Tensor:
         pick = torch.randint(len(scenes), (64,), generator=g)
         x = blur_and_noise(from_bytes(pictures[pick]), torch.rand(64, 1, 1, 1, generator=g) < 0.5, g)
-        loss = judge_loss(judge, x, [scenes[i] for i in pick.tolist()])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        yield loss.item()
+        return judge_loss(judge, x, [scenes[i] for i in pick.tolist()])
+
+    yield from fit(judge, loss, steps)
 
 
 class Verdict(NamedTuple):
@@ -219,9 +214,8 @@ def score_drawings(judge: SceneJudge, count: int = 2000, bar: Bar = no_bar) -> d
     """How often the judge is right about fresh drawings, which it has not seen; "one", "two", "three": of so many."""
     scenes = judged_scenes(count, TEST_SEED)
     seen = [one for part in draw_many(scenes, bar=bar).split(256) for one in judge.see(from_bytes(part))]
-    nothing = {"size_word": None}
     verdicts = [
-        compare(Asked(tuple({"kind": k, "colour": c} | nothing for k, c in s.things), True, s.background), one)
+        compare(Asked(tuple({"kind": k, "colour": c} for k, c in s.things), True, s.background), one)
         for s, one in zip(scenes, seen, strict=True)
     ]
     of = {
@@ -263,9 +257,9 @@ def questions(count: int = 192, seed: int = 0) -> dict[str, list[str]]:
     """
     g = torch.Generator().manual_seed(seed)
 
-    def chosen(options: Sequence) -> list:
-        order = torch.cat([torch.randperm(len(options), generator=g) for _ in range(-(-count // len(options)))])
-        return [options[i] for i in order[:count].tolist()]
+    def chosen(options: Sequence, number: int = count) -> list:
+        order = torch.cat([torch.randperm(len(options), generator=g) for _ in range(-(-number // len(options)))])
+        return [options[i] for i in order[:number].tolist()]
 
     rare = list(HELD_OUT_PAIRS)
     rows = {
@@ -274,7 +268,7 @@ def questions(count: int = 192, seed: int = 0) -> dict[str, list[str]]:
         "one held out": chosen(list(product(rare, TRAINING_PAIRS))),
         "two held out": chosen([(a, b) for a, b in product(rare, rare) if a != b]),
         "held out alone": [(thing,) for thing in chosen(rare)],
-        "three": [chosen(TRAINING_PAIRS)[:3] for _ in range(count)],
+        "three": [chosen(TRAINING_PAIRS, max(count, 3))[:3] for _ in range(count)],
         "either order": chosen([(a, b) for a, b in TRAINING_COMBINATIONS if a != b]),
     }
     asked = {}
@@ -320,7 +314,7 @@ def evaluate(
     tokens = encode([caption for captions in asked.values() for caption in captions])
     g = torch.Generator().manual_seed(seed)
     options = dict(generator=g, steps=steps, guidance_scale=guidance_scale, shape=(3, SIZE, SIZE))
-    pictures = torch.cat([generate(model, part, **options) for part in bar(tokens.split(64))])
+    pictures = generate_many(model, tokens, bar, **options)
     return {
         group: Answer(captions, made, judge_pictures(judge, made, captions))
         for (group, captions), made in zip(asked.items(), pictures.split(count), strict=True)

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from course_lib.data import to_bytes
 from course_lib.files import whole_file
 from course_lib.judge import Score
 from course_lib.sample import Frame
@@ -28,7 +29,7 @@ STYLES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, ":", "^"), (PINK, "-.",
 
 def to_image(x: Tensor) -> np.ndarray:
     """(3, H, W) values to (H, W, 3) bytes; what leaves [-1, 1] is clipped, for display only."""
-    return ((x.detach().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    return to_bytes(x.detach().clamp(-1, 1)).permute(1, 2, 0).numpy()
 
 
 def grid(pictures: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
@@ -74,13 +75,14 @@ def figure_png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-def histogram_picture(picture: Tensor, height: int = 256, width: int = 420) -> Tensor:
-    """How often each pixel value from -3 to 3 occurs, as a (3, height, width) picture that is quick to draw.
+def histogram_picture(picture: Tensor) -> Tensor:
+    """How often each pixel value from -3 to 3 occurs, as a (3, 256, 420) picture that is quick to draw.
 
     The scale does not change with the picture; thin lines mark -1, 0 and 1, the ends and the middle of the range.
     """
-    share = torch.histc(picture, bins=60, min=-3, max=3) / picture.numel()
-    tall = (share / 0.12).clamp(max=1).repeat_interleave(width // 60) * height
+    height, width, bins = 256, 420, 60
+    share = torch.histc(picture, bins, min=-3, max=3) / picture.numel()
+    tall = (share / 0.12).clamp(max=1).repeat_interleave(width // bins) * height
     bars = torch.arange(height, 0, -1)[:, None] <= tall
     colour = torch.tensor([int(BLUE[i : i + 2], 16) / 127.5 - 1 for i in (1, 3, 5)])[:, None, None]
     sheet = torch.where(bars, colour, 1.0)
@@ -89,9 +91,9 @@ def histogram_picture(picture: Tensor, height: int = 256, width: int = 420) -> T
     return sheet
 
 
-def save_film(frames: Sequence[Frame], path: str | Path, which: int = 0, scale: int = 6) -> None:
+def save_film(frames: Sequence[Frame], path: str | Path, scale: int = 6) -> None:
     """Write a generation as an animated GIF of about four seconds, noisy picture left, guess right; whole or not."""
-    images = [_enlarged(grid(torch.stack([f.x_t[which], f.x0_hat[which]])), scale) for f in frames]
+    images = [_enlarged(grid(torch.stack([f.x_t[0], f.x0_hat[0]])), scale) for f in frames]
     times = [max(20, 4000 // len(images))] * (len(images) - 1) + [2000]
     with whole_file(path) as temporary:
         images[0].save(temporary, "GIF", save_all=True, append_images=images[1:], duration=times, loop=0)
@@ -177,6 +179,15 @@ def _log_axis(ax: Axes) -> None:
         ax.yaxis.set_minor_formatter(NullFormatter())
 
 
+def _lines(ax: Axes, series: Mapping[str, tuple[Sequence[float], Sequence[float]]], marked: bool = False) -> None:
+    """Draw lines with their legend, told apart by colour and dashes."""
+    if len(series) > len(STYLES):
+        raise ValueError(f"One figure shows up to {len(STYLES)} lines, not {len(series)}.")
+    for (name, (x, y)), (colour, dashes, marker) in zip(series.items(), STYLES, strict=False):
+        ax.plot(x, y, dashes, color=colour, marker=marker if marked else None, markersize=10, linewidth=3, label=name)
+    ax.legend(fontsize=FONT)
+
+
 def curve(x: Tensor, y: Tensor, xlabel: str, ylabel: str, *, log: bool = False, marks: Sequence[float] = ()) -> Figure:
     """A line, with the points at x = marks picked out; `log` makes the vertical axis logarithmic."""
     figure, ax = plt.subplots(figsize=(9, 4.5), layout="tight")
@@ -201,12 +212,10 @@ def curves(
 ) -> Figure:
     """Up to four lines in one figure, {name: (x, y)}, told apart by colour and dashes; `marked` shows each point."""
     figure, ax = plt.subplots(figsize=(9, 4.5), layout="tight")
-    for (name, (x, y)), (colour, dashes, marker) in zip(series.items(), STYLES, strict=False):
-        ax.plot(x, y, dashes, color=colour, marker=marker if marked else None, markersize=10, linewidth=3, label=name)
+    _lines(ax, series, marked)
     if log:
         _log_axis(ax)
     _label(ax, xlabel, ylabel)
-    ax.legend(fontsize=FONT)
     plt.close(figure)
     return figure
 
@@ -275,11 +284,9 @@ def beside(picture: Tensor, series: Mapping[str, tuple[Sequence[float], Sequence
     left.imshow(to_image(picture), interpolation="nearest")
     left.set_title(title, fontsize=FONT)
     left.set_axis_off()
-    for (name, (x, y)), (colour, dashes, _) in zip(series.items(), STYLES, strict=False):
-        right.plot(x, y, dashes, color=colour, linewidth=3, label=name)
+    _lines(right, series)
     _log_axis(right)
     _label(right, "step", "loss")
-    right.legend(fontsize=FONT)
     plt.close(figure)
     return figure
 
@@ -290,11 +297,10 @@ def folded(answers: Mapping[str, str]) -> Markdown:
     return Markdown("\n".join(line.format(name, text) for name, text in answers.items()))
 
 
-def progress(reports: Iterable[Report], description: str = "training") -> Iterator[Report]:
-    """Pass the reports of `train` on, and show a bar with loss and time left; stopped halfway, the bar stays there."""
-    with tqdm(
-        total=100, desc=description, bar_format="{desc} {percentage:3.0f} %|{bar}| {remaining} left{postfix}"
-    ) as bar:
+def progress(reports: Iterable[Report], description: str = "training", leave: bool = True) -> Iterator[Report]:
+    """Pass the reports of `train` on, and show a bar with loss and time left, which stays there if it is to `leave`."""
+    style = "{desc} {percentage:3.0f} %|{bar}| {remaining} left{postfix}"
+    with tqdm(total=100, desc=description, leave=leave, bar_format=style) as bar:
         for report in reports:
             bar.update(100 * report.done - bar.n)
             if report.step % 10 == 1 or report.done == 1:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 
 from course_lib.attention import SceneDenoiser
-from course_lib.captions import NO_WORD, VOCABULARY
+from course_lib.captions import NO_WORD
 from course_lib.files import DATA, read_tensors, write_tensors
 from course_lib.judge import Judge
 from course_lib.model import Denoiser
@@ -35,7 +35,7 @@ def save(
     """
     kind, words = type(network).__name__, []
     if isinstance(network, AnyDenoiser):
-        words = list(vocabulary_of(network) if vocabulary is None else vocabulary)
+        words = list(network.vocabulary if vocabulary is None else vocabulary)
         if not _is_vocabulary(words, network.config["vocabulary_size"]):
             raise ValueError(
                 f"This denoiser knows {network.config['vocabulary_size']} words, but the vocabulary has {len(words)}. "
@@ -45,11 +45,6 @@ def save(
     if hasattr(network, "distilled_steps"):
         made["distilled_steps"] = network.distilled_steps
     write_tensors(path, network.state_dict(), made)
-
-
-def vocabulary_of(model: AnyDenoiser) -> tuple[str, ...]:
-    """The words of a denoiser: those it was loaded with, or the course's own."""
-    return getattr(model, "vocabulary", VOCABULARY)
 
 
 def sampling_of(model: Callable, *, steps: int, guidance_scale: float) -> dict:

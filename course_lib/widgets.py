@@ -27,7 +27,7 @@ from course_lib.broken import FAULTS, BrokenRun, in_order, smooth
 from course_lib.captions import encode, null_tokens, split_words
 from course_lib.data import phrasings, understand
 from course_lib.files import DATA
-from course_lib.fruit import COLOURS, KINDS, draw, random_fruit
+from course_lib.fruit import BACKGROUNDS, COLOURS, KINDS, draw, random_fruit
 from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame, denoise_step, generate, sample
 from course_lib.slider import Slider
@@ -180,13 +180,13 @@ class NoiseSlider(Panel):
     """
 
     def __init__(self, caption: str = "a red apple", *, size: int = 128, seed: int = 0):
+        understand(caption)  # refuses words that ask for no fruit
         self.size, self.seed = size, seed
         self.words = ui.Text(value=caption, description="picture", continuous_update=False)
         self.t = Slider(description="noise level t", options=LEVELS, layout=LONG)
         self.play = ui.Button(description="Play", icon="play", tooltip="from picture to noise")
         self.picture, self.histogram = Picture("noisy picture x_t"), Picture("histogram of the pixel values", 420)
         self.eps = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(seed))
-        self.draw()
         super().__init__(
             [
                 self.words,
@@ -194,6 +194,7 @@ class NoiseSlider(Panel):
                 ui.HBox([self.picture, ui.VBox([self.histogram, ui.Label(AXIS)])], layout=WRAP),
             ]
         )
+        self.draw()
         self.words.observe(self.draw, "value")
         self.t.observe(self.redraw, "value")
         self.play.on_click(lambda button: self.start(_play(self.t)))
@@ -207,8 +208,7 @@ class NoiseSlider(Panel):
             return
         generator = torch.Generator().manual_seed(self.seed)
         self.x0 = draw([random_fruit(generator, **asked)], self.size)
-        if change is not None:
-            self.say()
+        self.say()
         self.redraw()
 
     def redraw(self, change=None) -> None:
@@ -246,7 +246,7 @@ class PairExplorer(Panel):
         for level in (self.t, self.s):
             level.observe(self.redraw, "value")
 
-    def pair(self, s: float, t: float) -> list[Tensor]:
+    def pair(self, t: float, s: float) -> list[Tensor]:
         """The four pictures (3, H, W) of a step from t to s."""
         x_t, x_s = add_noise(self.x0, t, self.eps), add_noise(self.x0, s, self.eps)
         with torch.no_grad():
@@ -258,7 +258,7 @@ class PairExplorer(Panel):
         if self.s.value >= self.t.value:
             return self.say("A step takes noise away: s must be below t.")
         self.say()
-        self.shown = self.pair(self.s.value, self.t.value)
+        self.shown = self.pair(self.t.value, self.s.value)
         for picture, x in zip(self.pictures, self.shown, strict=True):
             picture.value = show.png(x, scale=5)
 
@@ -360,14 +360,16 @@ class PromptBox(Panel):
         try:
             asked = understand(self.words.value)
         except ValueError:
-            asked = {"colour": None, "kind": None}
+            asked = dict.fromkeys(("colour", "kind", "size_word", "background"))
         colour, kind, word = asked["colour"], asked["kind"], chip.description
         if word in KINDS and (word not in COLOURS or colour):  # "orange" is the fruit once there is a colour
             kind = word
         else:
             colour = word
-        said = phrasings(kind or KINDS[0], colour or COLOURS[0])  # of which one says both, one the kind, one the colour
-        self.words.value = said[1 if kind and colour else 6 if kind else 7]
+        said = phrasings(
+            kind or KINDS[0], colour or COLOURS[0], asked["size_word"] or "", asked["background"] or BACKGROUNDS[0]
+        )  # the fourth names size, colour and kind, the sixth the background too, the last two the kind or the colour
+        self.words.value = said[(5 if asked["background"] else 3) if kind and colour else 6 if kind else 7]
 
     def draw(self, change=None) -> None:
         """Begin a new picture; one that is under way is given up. Words it does not know are answered in place."""
@@ -375,22 +377,21 @@ class PromptBox(Panel):
             understand(self.words.value)
         except ValueError as error:
             self.stop()
+            self.bar.description, self.save.disabled = "ready", not self.frames
             return self.say(str(error))
         self.say()
         self.start(self.paint(self.words.value))
+
+    def moments(self, prompt: str) -> Iterator[Frame]:
+        """The generation that the controls ask for."""
+        options = dict(steps=self.steps.value, guidance_scale=self.guidance.value)
+        return sample(self.model, encode(prompt), generator=torch.Generator().manual_seed(self.seed.value), **options)
 
     async def paint(self, prompt: str) -> None:
         """Make one picture, and show every step of it as it is computed."""
         frames, self.save.disabled = [], True
         self.bar.max, self.bar.value, self.bar.description = self.steps.value, 0, "drawing"
-        moments = sample(
-            self.model,
-            encode(prompt),
-            generator=torch.Generator().manual_seed(self.seed.value),
-            steps=self.steps.value,
-            guidance_scale=self.guidance.value,
-        )
-        for frame in moments:
+        for frame in self.moments(prompt):
             frames.append(frame)
             self.noisy.value, self.guess.value = (show.png(x[0], scale=8) for x in (frame.x_t, frame.x0_hat))
             self.bar.value = len(frames) - 1
@@ -412,10 +413,7 @@ class PromptBox(Panel):
         self.say(f"Saved in {self.folder.name}/ as {name}.png and {name}.gif.")
 
     def figure(self) -> Figure:
-        frames = self.frames or list(
-            sample(self.model, encode(self.words.value), generator=torch.Generator().manual_seed(0), steps=25)
-        )
-        return show.film(frames, columns=8)
+        return show.film(self.frames or list(self.moments(self.words.value)), columns=8)
 
 
 class GuidanceGrid(Panel):

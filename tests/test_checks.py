@@ -1,5 +1,6 @@
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
@@ -219,6 +220,7 @@ def test_lessons_05_and_06_wait_for_an_attempt(capsys, check):
         (checks.tokens, lambda words: torch.tensor([filled(words)]), "not a tensor"),
         (checks.tokens, lambda words: VOCABULARY.index(" ".join(words)), "stops with ValueError"),
         (checks.tokens, lambda words: sorted(filled(words)), 'for "red apple"'),  # nobody foresaw it
+        (checks.tokens, lambda words: np.array(filled(words)), "gives array("),
         (checks.drop_captions, lambda tokens, u, rate: torch.where((u < rate)[:, None], tokens, 0), "should stay"),
         (checks.drop_captions, lambda tokens, u, rate: tokens * (u >= rate), "single words are dropped"),
         (checks.drop_captions, lambda tokens, u, rate: tokens * (u[0] >= rate), "first caption's number decided"),
@@ -347,6 +349,7 @@ def test_07_a_diagnosis_is_told_run_by_run_what_to_look_at(capsys):
         assert cause not in line
     assert "3 right so far, and 4 still open" in said(capsys, checks.diagnosis, [*right[:3], ..., ..., ..., ...])
     assert "'bad luck' is none of the seven causes" in said(capsys, checks.diagnosis, ["bad luck", *right[1:]])
+    assert "['no EMA'] is none of the seven causes" in said(capsys, checks.diagnosis, [["no EMA"], *right[1:]])
     for attempt in (right[:6], "no EMA", 7):
         assert "give a list of 7 causes, for runs A to G" in said(capsys, checks.diagnosis, attempt)
 

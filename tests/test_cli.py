@@ -1,5 +1,7 @@
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
 from functools import partial
@@ -226,10 +228,59 @@ def test_a_stopped_training_that_is_resumed_reaches_the_same_weights(tmp_path, c
         assert all(torch.equal(straight[name], halted[name]) for name in straight)
 
 
+def test_ctrl_c_finishes_the_step_under_way(tmp_path, monkeypatch, small_training):
+    update = cli.Run.update
+
+    def interrupted(run, *args, **options):
+        if run.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        update(run, *args, **options)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(cli.Run, "update", interrupted)
+    assert run("train", "--steps", 6, "--out", tmp_path / "halted") == 130
+    assert signal.getsignal(signal.SIGINT) is before
+    monkeypatch.undo()
+    assert read_tensors(tmp_path / "halted" / "run.safetensors")[1]["step"] == 3
+
+
+def test_after_an_error_what_was_saved_before_is_left_alone(tmp_path, capsys, monkeypatch, small_training):
+    def failing(*args, **options):
+        yield from train(*args, **options)
+        raise ValueError("The loss became nan")
+
+    train = cli.train
+    assert run("train", "--steps", 2, "--out", tmp_path) == 0
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    monkeypatch.setattr(cli, "train", failing)
+    assert run("train", "--steps", 4, "--out", tmp_path, "--resume") == 2
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+    assert run("train", "--steps", 4, "--out", tmp_path / "new") == 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_is_resumed_with_its_learning_rate_or_with_a_new_one(tmp_path, small_training):
+    def learning_rate(*options):
+        assert run("train", "--out", tmp_path, *options) == 0
+        return read_tensors(tmp_path / "run.safetensors")[1]["learning_rate"]
+
+    assert learning_rate("--steps", 1, "--learning-rate", 0.003) == 0.003
+    assert learning_rate("--steps", 2, "--resume") == 0.003
+    assert learning_rate("--steps", 3, "--resume", "--learning-rate", 0.001) == 0.001
+
+
 def test_the_log_goes_on_when_training_is_resumed(tmp_path, monkeypatch, small_training):
     train = stop_after(150, monkeypatch)
     assert run("train", "--steps", 200, "--out", tmp_path) == 130
     monkeypatch.setattr(cli, "train", train)
+    assert run("train", "--steps", 200, "--out", tmp_path, "--resume") == 0
+    assert [line[0] for line in csv.reader((tmp_path / "log.csv").open())] == ["step", "100", "200"]
+
+
+def test_a_damaged_line_of_the_log_is_left_out(tmp_path, small_training):
+    assert run("train", "--steps", 100, "--out", tmp_path) == 0
+    with (tmp_path / "log.csv").open("a") as file:
+        file.write("\n\nhalf a li")
     assert run("train", "--steps", 200, "--out", tmp_path, "--resume") == 0
     assert [line[0] for line in csv.reader((tmp_path / "log.csv").open())] == ["step", "100", "200"]
 
@@ -382,6 +433,20 @@ def test_pictures_says_how_many_are_ready(capsys, small_training):
 
 
 @pytest.mark.parametrize(
+    ("command", "wanted"),
+    [("draw apple", "file"), ("judge", "file"), ("broken", "file"), ("distill", "file"), ("train", "folder")],
+)
+def test_a_result_that_could_not_be_written_is_refused_before_the_work(tmp_path, capsys, monkeypatch, command, wanted):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "training_pictures", None)  # must not be asked for
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("kept")
+    wrong = "folder" if wanted == "file" else "file"
+    assert f"--out {wrong} is a {wrong}. Name a {wanted}." in refused(capsys, *command.split(), "--out", wrong)
+    assert (tmp_path / "file").read_text() == "kept" and list((tmp_path / "folder").iterdir()) == []
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         "generate apple --steps 0",
@@ -400,13 +465,15 @@ def test_pictures_says_how_many_are_ready(capsys, small_training):
         "train --minutes 0",
         "train --minutes nan",
         "train --learning-rate 0",
+        "train --channels 50",
+        "generate apple --count=--5",
         "distill --guidance nan",
         "distill --train-steps 0",
     ],
 )
 def test_a_number_out_of_range_is_refused_with_the_range(tmp_path, capsys, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
-    *_, option, value = arguments.split()
+    *_, option, value = arguments.replace("=", " ").split()
     said = refused_by_the_parser(capsys, *arguments.split())
     assert f"argument {option}: give a " in said and f"not {value!r}" in said
     assert list(tmp_path.iterdir()) == []

@@ -154,6 +154,8 @@ def test_subfolders_are_fine_and_hidden_files_are_no_pictures(root):
     [
         (b"", "must begin with the line file,caption but begins with nothing"),
         (b"picture,words\ncat.png,a cat", "begins with picture, words"),
+        (b"a" * 1000 + b",b\n", "begins with " + "a" * 80 + "."),
+        (b'"' + b"a" * 200_000, "captions.csv, line 1: field larger than field limit"),
         (b"file,caption\n", "names no picture"),
         ("file,caption\ncat.png,a caf\u00e9 cat".encode("latin-1"), "no UTF-8 text"),
         (b'file,caption\ncat.png,"a cat\n', "dog.jpg has no caption"),

@@ -131,7 +131,7 @@ def test_interrupted_drawing_leaves_no_file(few, monkeypatch):
 
 def test_a_damaged_file_of_pictures_is_refused(few):
     few.write_bytes(b"half a file")
-    with pytest.raises(ValueError, match="is cut short, damaged"):
+    with pytest.raises(ValueError, match="is damaged. Delete it, and the pictures are drawn anew"):
         training_pictures(few)
 
 

@@ -38,6 +38,11 @@ def test_the_guess_has_the_shape_of_the_picture(settings, size):
     assert x0_hat.isfinite().all()
 
 
+def test_a_kernel_without_a_middle_is_refused():
+    with pytest.raises(ValueError, match="kernel_size must be odd, .* not 2"):
+        tiny(kernel_size=2)
+
+
 def test_pictures_need_not_be_square():
     assert tiny()(torch.randn(1, 3, 16, 32), 0.5).shape == (1, 3, 16, 32)
 

@@ -306,6 +306,7 @@ def test_every_group_of_questions_asks_for_what_it_says():
     assert all(len(set(things)) == 2 for things in asked["either order"])
     assert {understand(caption).in_order for caption in questions(60)["either order"]} == {False}
     assert questions(60) == questions(60) != questions(60, seed=1)
+    assert [len(things_of(understand(caption))) for caption in questions(1)["three"]] == [3]
 
 
 def test_a_sentence_asks_for_its_things_in_their_order():

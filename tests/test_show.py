@@ -77,6 +77,11 @@ def test_curves_are_told_apart_without_colour():
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["a", "b"]
 
 
+def test_more_lines_than_can_be_told_apart_are_refused():
+    with pytest.raises(ValueError, match="up to 4 lines, not 5"):
+        show.curves({str(i): ([1], [i]) for i in range(5)}, "steps", "loss")
+
+
 def test_bars_show_share_and_interval():
     scores = {"red apple": Score(9, 10), "green banana": Score(1, 4)}
     ax = show.bars(scores).axes[0]

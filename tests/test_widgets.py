@@ -200,6 +200,11 @@ def test_play_walks_from_picture_to_noise_and_lets_go_when_the_slider_is_taken(m
     assert slider.t.value == 0.9
 
 
+def test_a_first_word_that_it_does_not_know_is_refused():
+    with pytest.raises(ValueError, match='never learned the word "bananna"'):
+        widgets.NoiseSlider("a bananna", size=8)
+
+
 def test_words_change_the_picture_and_unknown_ones_leave_it_and_say_why():
     slider = widgets.NoiseSlider(size=32)
     apple = slider.x0
@@ -293,6 +298,17 @@ def test_an_unknown_word_is_answered_in_place_and_stops_the_old_picture():
 
     box = asyncio.run(main())
     assert "Did you mean &quot;banana&quot;?" in box.message.value and box.task.cancelled() and not box.results
+    assert box.bar.description == "ready" and box.save.disabled
+
+
+def test_the_still_picture_is_what_the_controls_ask_for(monkeypatch):
+    shown = []
+    monkeypatch.setattr(show, "film", lambda frames, columns: shown.append(frames))
+    box = widgets.PromptBox(halving, "a red apple")
+    box.steps.value, box.seed.value = 4, 3
+    box.figure()
+    noise = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(3))
+    assert len(shown[0]) == 5 and torch.equal(shown[0][0].x_t, noise)
 
 
 @pytest.mark.parametrize(
@@ -304,6 +320,9 @@ def test_an_unknown_word_is_answered_in_place_and_stops_the_old_picture():
         ("a banana", "apple", "an apple"),
         ("a green banana", "orange", "a green orange"),
         ("nonsense", "blue", "a blue fruit"),
+        ("a small red apple", "banana", "a small red banana"),
+        ("a green banana on a grey background", "red", "a red banana on a grey background"),
+        ("a large green banana on a black background", "pear", "a large green pear on a black background"),
     ],
 )
 def test_chips_build_a_prompt(prompt, word, becomes):

@@ -148,9 +148,8 @@ def short_run(pictures, tokens, seed: int, config: dict | None = None, **length)
     torch.manual_seed(seed)
     run = Run(short_network(**config or {}), learning_rate=SHORT_RUNS["learning_rate"], seed=seed)
     how = {name: SHORT_RUNS[name] for name in ("batch_size", "flip")} | length
-    with bar(total=100, desc="training", bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as progress:
-        for report in train(run, pictures.x0, tokens, **how):
-            progress.update(100 * report.done - progress.n)
+    for _ in show.progress(train(run, pictures.x0, tokens, **how), leave=False):
+        pass
     return run.ema
 
 

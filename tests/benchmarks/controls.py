@@ -30,7 +30,7 @@ from course_lib.data import (
 )
 from course_lib.files import DATA
 from course_lib.fruit import random_fruit
-from course_lib.judge import Score, evaluate, score_drawings
+from course_lib.judge import Score, evaluate, generate_many, score_drawings
 from course_lib.measure import frechet_distance, nearest
 from course_lib.sample import generate
 
@@ -163,8 +163,7 @@ def likeness(results: Results, model, judge, count: int, steps: int, seed: int, 
     results.record("Fréchet distance, other drawings: the floor", drawings.floor, "squared distance", **about)
     for scale in guidances:
         options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=scale)
-        parts = bar(drawings.tokens.split(32), desc=f"guidance {scale:g}")
-        made = torch.cat([generate(model, part, **options) for part in parts])
+        made = generate_many(model, drawings.tokens, partial(bar, desc=f"guidance {scale:g}"), 32, **options)
         distance, name = frechet_distance(features(judge, made), drawings.seen), f"guidance {scale:g}"
         about |= dict(guidance_scale=scale, steps=steps)
         results.record(f"Fréchet distance, {name}", distance, "squared distance", **about)

@@ -19,7 +19,7 @@ from results import Results, arguments, heading
 from course_lib import show, weights
 from course_lib.data import HELD_OUT_PAIRS
 from course_lib.files import DATA
-from course_lib.judge import score
+from course_lib.judge import generate_many, score
 from course_lib.measure import frechet_distance
 from course_lib.sample import denoise_step, generate
 from course_lib.solvers import second_order_step
@@ -42,8 +42,7 @@ def quality(results: Results, way: tuple, model, judge, drawings: Drawings, long
             continue
         step = second_order_step() if way is SECOND_ORDER else denoise_step
         options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=scale, step=step)
-        parts = bar(drawings.tokens.split(32), desc=f"{name}, {steps} steps")
-        made = torch.cat([generate(model, part, **options) for part in parts])
+        made = generate_many(model, drawings.tokens, partial(bar, desc=f"{name}, {steps} steps"), 32, **options)
         about = dict(way=name, steps=steps, guidance_scale=scale, guesses_a_picture=steps * (1 + (scale != 1)))
         for group, members in (("held out", held_out), ("seen", ~held_out)):
             places = members.nonzero().flatten().tolist()
