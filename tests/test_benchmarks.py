@@ -119,6 +119,24 @@ def test_the_readme_says_what_was_measured():
     assert [sentence for sentence in said if sentence not in told] == []
 
 
+def test_the_loss_of_short_runs_shows_half_of_the_pictures_blurred_and_asks_for_all_of_them_sharp():
+    x0, seen = draw_many(random_fruits(TRAINING_PAIRS[:2], 50, seed=0)), {}
+
+    def model(x_t, t, tokens):
+        seen["x_t"] = x_t
+        return x0 + 0.5
+
+    torch.manual_seed(0)
+    t, nothing = torch.zeros(len(x0)), torch.zeros(len(x0), MAX_WORDS, dtype=torch.int64)
+    loss = bench.blurred_loss(model, x0, t, torch.randn_like(x0), nothing)
+    assert loss.item() == pytest.approx(0.25 / 0.3**2)  # of sharp pictures, weighted as at t = 0.3
+    sharp = (seen["x_t"] == x0).all(dim=(1, 2, 3))
+    assert 35 <= sharp.sum() <= 65
+    assert torch.allclose(seen["x_t"].mean(dim=(1, 2, 3)), x0.mean(dim=(1, 2, 3)), atol=0.05)
+    rough = (seen["x_t"].diff(dim=-1).square().mean(), x0.diff(dim=-1).square().mean())
+    assert rough[0] < 0.8 * rough[1]
+
+
 # Control 1: the training set
 
 
@@ -230,7 +248,7 @@ def test_whoever_is_asked_by_label_hears_the_right_word_and_without_words_none()
 def test_the_network_with_labels_never_trains_a_held_out_one(monkeypatch):
     trained = []
 
-    def train(run: Run, x0, tokens, *, steps, batch_size, flip):
+    def train(run: Run, x0, tokens, *, steps, **how):
         trained.append(tokens)
         return iter(())
 

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from bench import OUT, SHORT_RUNS, bar
+from bench import LOSSES, OUT, SHORT_RUNS, bar
 from matplotlib import pyplot as plt
 from peer_networks import PEERS
 from results import Results
@@ -65,7 +65,8 @@ def measure(name: str, args: argparse.Namespace) -> list[dict]:
         run, batch_size = Run(Denoiser(**config), learning_rate=how["learning_rate"], seed=args.seed), how["batch_size"]
         network, guess, scale_of_sampler = run.model, run.ema, how["guidance_scale"]
         tokens = pictures.tokens[:, : how.get("phrasings")]
-        options = dict(seconds=marks[-1], batch_size=batch_size, flip=how.get("flip", True))
+        loss = LOSSES[how.get("loss", "denoising_loss")]
+        options = dict(seconds=marks[-1], batch_size=batch_size, flip=how.get("flip", True), loss=loss)
         steps = train(run, pictures.x0, tokens, **options)
         settings |= how | dict(network=config, guidance=scale_of_sampler)
     else:
