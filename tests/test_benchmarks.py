@@ -116,6 +116,8 @@ def test_the_readme_says_what_was_measured():
         said.append(f"| {found['right']} of {found['of']} | {low} to {high} | {count} |")
     seen = two["judge, fresh drawings: all right"]["settings"]
     said.append(f"right about {seen['right']:,} of {seen['of']:,} fresh drawings")
+    peers = (DATA / "benchmarks" / "peers.md").read_text().splitlines()
+    said += [line for line in peers if line.startswith("| ")]
     assert [sentence for sentence in said if sentence not in told] == []
 
 
