@@ -295,7 +295,7 @@ def test_generate_and_evaluate_sample_as_the_network_was_made_for_or_as_asked(
 
     monkeypatch.setattr(cli, "sample", spy)
     monkeypatch.setattr(
-        cli, "evaluate", lambda *args, steps, guidance_scale, **_: asked.append((steps, guidance_scale)) or {}
+        cli.judge, "evaluate", lambda *args, steps, guidance_scale, **_: asked.append((steps, guidance_scale)) or {}
     )
     assert command("generate", "a red apple", "--weights", f"{file}.safetensors", *options) == 0
     assert command("evaluate", "--weights", f"{file}.safetensors", *options) == 0

@@ -198,7 +198,8 @@ def test_an_ideal_denoiser_returns_pictures_of_its_data(ancestral):
     g = generator()
     step = partial(ancestral_step, generator=g) if ancestral else denoise_step
     made = generate(ideal, null_tokens(60), generator=g, steps=50, guidance_scale=1, step=step, shape=SMALL)
-    distance, which = torch.cdist(made.flatten(1), DATA.flatten(1)).min(1)
+    exactly = "donot_use_mm_for_euclid_dist"  # by a matrix product, equal pictures come out a little apart
+    distance, which = torch.cdist(made.flatten(1), DATA.flatten(1), compute_mode=exactly).min(1)
     assert distance.max() < 1e-3
     assert set(which.tolist()) == set(range(len(DATA)))
 

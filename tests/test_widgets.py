@@ -304,6 +304,7 @@ def test_an_unknown_word_is_answered_in_place_and_stops_the_old_picture():
 def test_the_still_picture_is_what_the_controls_ask_for(monkeypatch):
     shown = []
     monkeypatch.setattr(show, "film", lambda frames, columns: shown.append(frames))
+    monkeypatch.setattr(widgets.PromptBox, "draw", lambda box, change=None: None)  # no picture is under way
     box = widgets.PromptBox(halving, "a red apple")
     box.steps.value, box.seed.value = 4, 3
     box.figure()
