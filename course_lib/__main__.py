@@ -434,12 +434,14 @@ def parser() -> argparse.ArgumentParser:
     return main
 
 
-def check_out(out: Path, folder: bool) -> None:
+def check_results(args: argparse.Namespace) -> None:
     """Refuse, before the work begins, a folder where a file is to be written, and the other way round."""
-    if folder and out.is_file():
-        raise ValueError(f"--out {out} is a file. Name a folder.")
-    if not folder and out.is_dir():
-        raise ValueError(f"--out {out} is a folder. Name a file.")
+    for option in ("out", "wrong"):
+        path, folder = getattr(args, option, None), args.function is train_command
+        if path and folder and path.is_file():
+            raise ValueError(f"--{option} {path} is a file. Name a folder.")
+        if path and not folder and path.is_dir():
+            raise ValueError(f"--{option} {path} is a folder. Name a file.")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -448,8 +450,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     args.command_line = shlex.join(["python", "-m", "course_lib", *arguments])
     try:
-        if "out" in args:
-            check_out(args.out, folder=args.function is train_command)
+        check_results(args)
         args.function(args)
     except (ValueError, OSError) as error:
         print(f"python -m course_lib: {error}", file=sys.stderr)

@@ -434,7 +434,14 @@ def test_pictures_says_how_many_are_ready(capsys, small_training):
 
 @pytest.mark.parametrize(
     ("command", "wanted"),
-    [("draw apple", "file"), ("judge", "file"), ("broken", "file"), ("distill", "file"), ("train", "folder")],
+    [
+        ("draw apple --out", "file"),
+        ("judge --out", "file"),
+        ("broken --out", "file"),
+        ("distill --out", "file"),
+        ("evaluate --scenes --wrong", "file"),
+        ("train --out", "folder"),
+    ],
 )
 def test_a_result_that_could_not_be_written_is_refused_before_the_work(tmp_path, capsys, monkeypatch, command, wanted):
     monkeypatch.chdir(tmp_path)
@@ -442,7 +449,8 @@ def test_a_result_that_could_not_be_written_is_refused_before_the_work(tmp_path,
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("kept")
     wrong = "folder" if wanted == "file" else "file"
-    assert f"--out {wrong} is a {wrong}. Name a {wanted}." in refused(capsys, *command.split(), "--out", wrong)
+    *_, option = command.split()
+    assert f"{option} {wrong} is a {wrong}. Name a {wanted}." in refused(capsys, *command.split(), wrong)
     assert (tmp_path / "file").read_text() == "kept" and list((tmp_path / "folder").iterdir()) == []
 
 
