@@ -21,6 +21,7 @@ from course_lib.noise import add_noise, expand_level
 PURE_NOISE = 1 / 16  # share of training examples at t = 1 exactly, where sampling begins
 DROP_CAPTIONS = 0.1  # share of training examples that lose their caption
 EMA_SHARE = 0.1  # the average remembers about the last tenth of the run
+FALL = 0.3  # the learning rate falls to zero over the last 30 % of the run
 
 
 def random_levels(count: int, generator: torch.Generator) -> Tensor:
@@ -91,7 +92,7 @@ class Run:
 
     Args:
         model: the network to train; any `nn.Module` called as model(x_t, t, tokens).
-        learning_rate: the highest, held for the first 40 % of the run.
+        learning_rate: the highest, held for the first 70 % of the run.
         seed: decides batches, levels, noise and dropped captions.
 
     Attributes:
@@ -238,7 +239,7 @@ def train(
         error = loss(run.model, batch, t, eps, caption)
         if not error.isfinite():
             raise ValueError(f"The loss became {error.item()} at step {run.step + 1}. Try a lower learning rate.")
-        run.update(error, learning_rate=run.learning_rate * min(1.0, (1 - done) / 0.6))
+        run.update(error, learning_rate=run.learning_rate * min(1.0, (1 - done) / FALL))
 
         run.seconds += time.perf_counter() - began
         done = min(1.0, run.step / steps if steps else run.seconds / seconds)

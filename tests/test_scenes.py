@@ -214,6 +214,11 @@ def test_captions_and_what_is_understood_agree(listed):
                 assert all(word in ("", f.size_word) for word, f in zip(words, scene.fruits, strict=True))
 
 
+def test_beside_tells_nothing_of_the_order():
+    scene = Scene((Fruit("apple", "red"), Fruit("banana", "yellow")))
+    assert {"a red apple beside a yellow banana", "a yellow banana beside a red apple"} < set(phrasings(scene))
+
+
 def test_every_caption_fits_the_tokens(listed):
     captions = phrasings(listed[-1])
     tokens = encode(captions)

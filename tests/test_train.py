@@ -295,8 +295,8 @@ def test_the_learning_rate_stays_then_falls_towards_zero():
         rates.append({group["lr"] for optimizer in run.optimizers for group in optimizer.param_groups})
     assert [len(rate) for rate in rates] == [1] * 10  # both optimisers go at one rate
     rates = [rate.pop() for rate in rates]
-    assert rates[:5] == [1e-3] * 5
-    assert rates[5:] == pytest.approx([1e-3 * (10 - step) / 6 for step in range(5, 10)])
+    assert rates[:7] == [1e-3] * 7
+    assert rates[7:] == pytest.approx([1e-3, 2e-3 / 3, 1e-3 / 3])
 
 
 def test_the_average_follows_the_network():

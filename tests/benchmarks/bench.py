@@ -34,9 +34,7 @@ from course_lib.train import Run, denoising_loss, train
 OUT = DATA / "benchmarks"
 BATCH = 64
 # The best of what was tried for runs of a minute, see data/benchmarks/recipe.md.
-SHORT_RUNS = dict(
-    kernel_size=1, learning_rate=6e-3, batch_size=32, flip=False, phrasings=6, loss="blurred_loss", guidance_scale=3.0
-)
+SHORT_RUNS = dict(learning_rate=6e-3, batch_size=32, flip=False, phrasings=6, loss="blurred_loss", guidance_scale=3.0)
 BLURS = (2, 4, 8)  # sides of the squares of pixels that become one in `blurred_loss`
 SEEDS_UP_TO = 60  # seconds: runs no longer than this are made with three seeds
 bar = partial(tqdm, file=sys.stderr, leave=False)
@@ -142,11 +140,6 @@ def training_memory() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)  # macOS counts bytes, Linux KiB
 
 
-def short_network(**config) -> Denoiser:
-    """The network of `SHORT_RUNS`, with random weights."""
-    return Denoiser(kernel_size=SHORT_RUNS["kernel_size"], **config)
-
-
 def blurred_loss(model, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
     """`denoising_loss`, but half of the noisy pictures are made of a blurred picture; the answer stays the sharp one.
 
@@ -168,7 +161,7 @@ LOSSES = {loss.__name__: loss for loss in (denoising_loss, blurred_loss)}
 def short_run(pictures, tokens, seed: int, config: dict | None = None, **length) -> Denoiser:
     """Train from random weights with the settings of `SHORT_RUNS`, for so many steps or seconds; the average of it."""
     torch.manual_seed(seed)
-    run = Run(short_network(**config or {}), learning_rate=SHORT_RUNS["learning_rate"], seed=seed)
+    run = Run(Denoiser(**config or {}), learning_rate=SHORT_RUNS["learning_rate"], seed=seed)
     how = {name: SHORT_RUNS[name] for name in ("batch_size", "flip")} | length | dict(loss=LOSSES[SHORT_RUNS["loss"]])
     for _ in show.progress(train(run, pictures.x0, tokens, **how), leave=False):
         pass
@@ -216,7 +209,7 @@ def main() -> None:
 
     rates = {}
     for name, training, repeats in (
-        ("ours", our_training(short_network(), pictures), 60),
+        ("ours", our_training(Denoiser(), pictures), 60),
         ("ours, shipped size", our_training(Denoiser(**shipped.config), pictures), 20),
         ("diffusers UNet2DModel", their_training(course_unet(), pictures), 4),
     ):
@@ -239,7 +232,7 @@ def main() -> None:
         theirs = 50 * statistics.median(
             seconds(lambda: guided(lambda x, t, _: unet(x, (999 * t).long()).sample, x, t, tokens, 2.0), 2)
         )
-    fast = short_network().eval()
+    fast = Denoiser().eval()
     for name, model in (("ours", fast), ("ours, shipped size", shipped)):
         took = statistics.median(seconds(lambda m=model: generate(m, tokens, generator=g, steps=50), 3))
         record(f"64 pictures x 50 guided steps, {name}", took, "s")

@@ -9,7 +9,7 @@ import statistics
 from functools import partial
 
 import torch
-from bench import bar, seconds, short_network
+from bench import bar, seconds
 from controls import SHIPPED_GUIDANCE, Drawings, features, fresh_drawings
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -21,6 +21,7 @@ from course_lib.data import HELD_OUT_PAIRS
 from course_lib.files import DATA
 from course_lib.judge import generate_many, score
 from course_lib.measure import frechet_distance
+from course_lib.model import Denoiser
 from course_lib.sample import denoise_step, generate
 from course_lib.solvers import second_order_step
 
@@ -61,7 +62,7 @@ def waiting(results: Results, shipped, distilled, drawings: Drawings, repeats: i
         ("distilled", distilled, 4, 1.0),
         ("shipped", shipped, 50, SHIPPED_GUIDANCE),
         ("shipped", shipped, 100, SHIPPED_GUIDANCE),
-        ("the network of short runs", short_network().eval(), 100, SHIPPED_GUIDANCE),
+        ("the network of short runs", Denoiser().eval(), 100, SHIPPED_GUIDANCE),
     ):
         options = dict(generator=torch.Generator().manual_seed(0), steps=steps, guidance_scale=scale)
         took = statistics.median(seconds(partial(generate, model, drawings.tokens[:FEW], **options), repeats))

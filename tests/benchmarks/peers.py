@@ -32,7 +32,7 @@ from course_lib.model import Denoiser
 from course_lib.train import Run, train
 
 OURS = {  # the network, and how it is trained and asked
-    "ours": (dict(kernel_size=SHORT_RUNS["kernel_size"]), SHORT_RUNS),
+    "ours": ({}, SHORT_RUNS),
     "ours-shipped-size": (
         dict(patch=2, channels=(48, 96, 128)),
         dict(learning_rate=3e-3, batch_size=64, guidance_scale=3.0),
