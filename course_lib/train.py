@@ -197,7 +197,7 @@ def train(
 ) -> Iterator[Report]:
     """Train, one step for each item that is asked for. Stop asking and the run rests; ask again and it goes on.
 
-    The learning rate stays, then falls in a straight line to zero over the last 60 % of the run.
+    The learning rate stays, then falls in a straight line to zero over the last 30 % of the run.
 
     Args:
         run: where the run stands; changed in place.
