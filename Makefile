@@ -86,7 +86,7 @@ bench-peers: pictures $(PEERS_READY)  ## measure beside other projects (many hou
 pictures: $(READY)  ## draw the training pictures, if they are not there yet
 	$(PYTHON) -m course_lib pictures
 
-weights: pictures  ## train again the networks that the course ships (over two hours; resumes)
+weights: pictures  ## train again the networks that the course ships (over an hour; resumes)
 	$(PYTHON) -m course_lib judge --out data/judge.safetensors
 	$(PYTHON) -m course_lib train --patch 2 --channels 48 96 128 --steps 8000 --learning-rate 3e-3 --out runs/shipped \
 	    $(if $(wildcard runs/shipped/run.safetensors),--resume)

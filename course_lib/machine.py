@@ -25,17 +25,17 @@ ENOUGH_MEMORY = 2.0  # GiB free
 READY = "**Your machine is ready.**"
 
 # Measured on the reference machine, two idle cores of a server.
-REFERENCE_STEP = 0.09  # seconds of one training step, as `training_step_seconds` measures it
+REFERENCE_STEP = 0.056  # seconds of one training step, as `training_step_seconds` measures it
 LESSONS = {  # lesson: (minutes for a learner, computing seconds that are fixed, computing seconds that scale)
-    "00 start here": (15, 0, 13),
-    "01 adding noise": (20, 0, 8),
-    "02 learning to denoise": (40, 0, 113),
-    "03 training on many pictures": (45, 0, 109),
-    "04 generating from noise": (30, 0, 39),
-    "05 captions": (35, 80, 26),
-    "06 the green banana": (35, 0, 86),
-    "07 better and faster": (45, 0, 125),  # an estimate: its longest cells took 100
-    "08 your own pictures": (30, 0, 61),
+    "00 start here": (15, 0, 7),
+    "01 adding noise": (20, 0, 5),
+    "02 learning to denoise": (40, 0, 66),
+    "03 training on many pictures": (45, 0, 50),
+    "04 generating from noise": (30, 0, 19),
+    "05 captions": (35, 80, 15),
+    "06 the green banana": (35, 0, 37),
+    "07 better and faster": (45, 0, 54),
+    "08 your own pictures": (30, 0, 45),
     "09 toward the real thing": (35, 0, 21),
 }
 
