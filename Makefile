@@ -99,7 +99,7 @@ weights: pictures  ## train again the networks that the course ships (over an ho
 	$(PYTHON) -m course_lib distill --out data/few_steps.safetensors \
 	    $(if $(wildcard runs/few_steps-*-steps.safetensors),--resume)
 	$(PYTHON) -m course_lib judge --scenes --out data/scene_judge.safetensors
-	$(PYTHON) -m course_lib train --scenes --steps 7000 --learning-rate 3e-3 --out runs/scenes \
+	$(PYTHON) -m course_lib train --scenes --steps 8000 --learning-rate 3e-3 --out runs/scenes \
 	    $(if $(wildcard runs/scenes/run.safetensors),--resume)
 	cp runs/scenes/log.csv runs/scenes/scene_denoiser-log.csv
 	mv runs/scenes/denoiser.safetensors data/scene_denoiser.safetensors

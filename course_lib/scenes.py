@@ -147,7 +147,7 @@ def encode(said: str | Sequence[str]) -> Tensor:
 
 
 def phrasings(scene: Scene) -> list[str]:
-    """Eight captions for a scene: "and" names first what stands on the left, as one reads, "beside" names either first.
+    """Eight captions for a scene. "And" and "beside" name first what stands on the left, as one reads.
 
     For one fruit these are `data.phrasings`. Raises ValueError for three fruits, of which no caption is learned.
     """
@@ -175,10 +175,10 @@ def phrasings(scene: Scene) -> list[str]:
     later_a, later_b = (f"{article(f.kind)} that {'are' if f.kind == 'grapes' else 'is'} {f.colour}" for f in (a, b))
     return [
         f"{plain_a} and {plain_b}",
-        f"{plain_b} beside {plain_a}",
+        f"{plain_a} beside {plain_b}",
         f"{plain_a} to the left of {plain_b}",
         f"{plain_b} to the right of {plain_a}",
-        f"{plain_a} beside {plain_b}",
+        f"{a.colour} {a.kind} beside {b.colour} {b.kind}",
         f"{later_a} and {later_b} {where}",
         f"{sized_a} and {sized_b} {where}",
         f"{sized_a} to the left of {sized_b} {where}",
