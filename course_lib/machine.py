@@ -36,7 +36,7 @@ LESSONS = {  # lesson: (minutes for a learner, computing seconds that are fixed,
     "06 the green banana": (35, 0, 37),
     "07 better and faster": (45, 0, 54),
     "08 your own pictures": (30, 0, 45),
-    "09 toward the real thing": (35, 0, 21),
+    "09 toward the real thing": (35, 0, 15),
 }
 
 
