@@ -37,7 +37,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # see course_lib/__init__.py
 export GOMP_SPINCOUNT := 2000
 
-.PHONY: help env pictures lab test test-browser outputs bench bench-controls bench-scaling bench-steps bench-scenes \
+.PHONY: help env pictures lab test test-browser outputs bench bench-choices bench-controls bench-scaling bench-steps bench-scenes \
     bench-peers weights figures checksums constraints clean
 
 help:  ## list these targets
@@ -63,10 +63,13 @@ outputs: pictures  ## run every notebook and keep what it shows, as it is commit
 	$(PYTHON) tests/run_notebooks.py notebooks/*.ipynb
 
 # On a machine that does nothing else, threads may wait awake for longer: a sixth faster here.
-bench bench-controls bench-scaling bench-steps bench-scenes bench-peers: export GOMP_SPINCOUNT := 40000
+bench bench-choices bench-controls bench-scaling bench-steps bench-scenes bench-peers: export GOMP_SPINCOUNT := 40000
 
 bench: pictures  ## measure quality, time and memory
 	$(PYTHON) tests/benchmarks/bench.py
+
+bench-choices: pictures  ## measure each choice of the recipe, one at a time (over an hour; resumes)
+	$(PYTHON) tests/benchmarks/choices.py
 
 bench-controls: pictures  ## measure what keeps the claim of the green banana honest (under 20 minutes)
 	$(PYTHON) tests/benchmarks/controls.py

@@ -24,7 +24,7 @@ from traitlets import Unicode
 
 from course_lib import show
 from course_lib.broken import FAULTS, BrokenRun, in_order, smooth
-from course_lib.captions import encode, null_tokens, split_words
+from course_lib.captions import VOCABULARY, encode, null_tokens, split_words
 from course_lib.data import phrasings, understand
 from course_lib.files import DATA
 from course_lib.fruit import BACKGROUNDS, COLOURS, KINDS, draw, random_fruit
@@ -305,6 +305,8 @@ class Trajectory(Panel):
 class PromptBox(Panel):
     """Type words, press Enter, and watch the picture form while it is computed.
 
+    A distilled model does not wait for Enter: it draws as one types, whenever the words make sense.
+
     Args:
         model: a denoiser that knows the words of the course.
         prompt: what stands in the box at first.
@@ -315,7 +317,10 @@ class PromptBox(Panel):
 
     def __init__(self, model: Callable, prompt: str = "a green banana", *, folder: str | Path = DATA.parent / "runs"):
         self.model, self.folder = model, Path(folder)
-        self.words = ui.Text(value=prompt, description="prompt", continuous_update=False, placeholder="a red apple")
+        self.at_once = hasattr(model, "distilled_steps")
+        self.words = ui.Text(
+            value=prompt, description="prompt", continuous_update=self.at_once, placeholder="a red apple"
+        )
         self.go = ui.Button(description="Draw it", button_style="primary")
         self.seed = ui.BoundedIntText(value=0, min=0, max=2**31, description="seed")
         usual = sampling_of(model, steps=25, guidance_scale=2)
@@ -348,7 +353,8 @@ class PromptBox(Panel):
                 self.strip,
             ]
         )
-        for control in (self.words, self.seed, self.guidance, self.steps):
+        self.words.observe(self.hear, "value")
+        for control in (self.seed, self.guidance, self.steps):
             control.observe(self.draw, "value")
         self.go.on_click(self.draw)
         self.save.on_click(self.keep)
@@ -370,6 +376,19 @@ class PromptBox(Panel):
             kind or KINDS[0], colour or COLOURS[0], asked["size_word"] or "", asked["background"] or BACKGROUNDS[0]
         )  # the fourth names size, colour and kind, the sixth the background too, the last two the kind or the colour
         self.words.value = said[(5 if asked["background"] else 3) if kind and colour else 6 if kind else 7]
+
+    def hear(self, change=None) -> None:
+        """Draw what was typed; where each letter is heard, wait while words are on their way, or only a space came."""
+        *before, last = said = self.words.value.casefold().split() or [""]
+        waiting = bool(self.results) and self.task.done() and said == self.results[-1][0].casefold().split()
+        try:
+            understand(self.words.value)
+        except ValueError:
+            waiting = all(word in VOCABULARY for word in before) and any(w.startswith(last) for w in VOCABULARY)
+        if self.at_once and waiting:
+            self.say()
+        else:
+            self.draw()
 
     def draw(self, change=None) -> None:
         """Begin a new picture; one that is under way is given up. Words it does not know are answered in place."""

@@ -369,6 +369,27 @@ def test_a_diagnosis(lesson):
     lesson.check_access(panel)
 
 
+@pytest.mark.parametrize("lesson", ["07_better_and_faster"], indirect=True)
+def test_a_picture_for_every_letter_that_makes_sense(lesson):
+    for code in ("import functools", "denoiser = weights.load", "student = weights.load", "PromptBox(student"):
+        lesson.run(code)
+    panel = lesson.panel("PromptBox(student")
+    box, guess = panel.get_by_role("textbox", name="prompt"), panel.get_by_title("current guess x0_hat")
+    box.click()
+    box.press("ControlOrMeta+a")
+    box.press_sequentially("a green banana", delay=50)
+    expect(panel.get_by_text("a green banana", exact=True)).to_be_visible(timeout=60_000)
+    assert name_of(guess) == GREEN_BANANA
+    banana = pixels(guess)
+    box.press_sequentially(" on a cream bac", delay=50)
+    assert drawn(panel) == ["a green banana"] and difference(pixels(guess), banana) == 0
+    expect(panel.get_by_role("status")).to_have_count(0)
+    box.press_sequentially("kground", delay=50)
+    until_changed(guess, banana)
+    lesson.check_access(panel)
+    lesson.shot("typed")
+
+
 @pytest.mark.parametrize("lesson", ["04_generating_from_noise"], indirect=True)
 def test_a_slider_through_a_generation(lesson):
     lesson.run_all().shots_of_all()

@@ -2,18 +2,25 @@
 
 import itertools
 import json
+import subprocess
 import sys
+from functools import partial
 
 import bench
+import choices
 import controls
+import drawings
 import few_steps
+import peers
 import pytest
 import scaling
 import scenes
 import torch
+from diffusers import UNet2DModel
+from peer_networks import ContextUnet, Peer, context_unet
 from results import Results
 
-from course_lib.captions import MAX_WORDS, NO_WORD, decode
+from course_lib.captions import MAX_WORDS, NO_WORD, decode, encode
 from course_lib.data import (
     ALL_PAIRS,
     HELD_OUT_PAIRS,
@@ -21,15 +28,17 @@ from course_lib.data import (
     Pictures,
     caption_tokens,
     draw_many,
+    phrasings,
     random_fruits,
     understand,
 )
 from course_lib.files import DATA
-from course_lib.fruit import Fruit, random_fruit
+from course_lib.fruit import COLOURS, KINDS, Fruit, random_fruit
 from course_lib.judge import Score, evaluate
 from course_lib.measure import benchmark
 from course_lib.model import Denoiser
-from course_lib.scene_judge import Answer, Verdict
+from course_lib.noise import add_noise
+from course_lib.scene_judge import Answer, Seen, Verdict
 from course_lib.train import Run
 
 BANANA = ("banana", "green")
@@ -53,6 +62,14 @@ def test_a_value_is_recorded_with_all_that_it_takes_to_measure_it_again(tmp_path
     assert list(row) == ["name", "value", "unit", "settings", "machine", "versions", "seed", "command"]
     assert row["value"] == 0.33333 and row["settings"] == {"batch": 64} and row["seed"] == 7
     assert row["machine"]["threads"] == torch.get_num_threads() and row["versions"]["torch"] == torch.__version__
+
+
+@pytest.mark.parametrize("path", sorted((DATA / "benchmarks").glob("*.json")), ids=lambda path: path.stem)
+def test_what_was_measured_is_kept_with_all_that_belongs_to_it(path):
+    rows = json.loads(path.read_text())
+    keys = ["name", "value", "unit", "settings", "machine", "versions", "seed", "command"]
+    assert rows and all(list(row) == keys and all(row[key] for key in keys[2:6]) and row["command"] for row in rows)
+    assert len({row["name"] for row in rows}) == len(rows)
 
 
 def test_the_readme_says_what_was_measured():
@@ -179,7 +196,7 @@ def test_a_green_banana_recorded_as_a_yellow_one_is_caught_by_the_judge(judge):
 
 
 def test_held_out_pairs_in_the_training_set_are_near_to_fresh_drawings(judge):
-    smuggled = random_fruits(HELD_OUT_PAIRS, 1, controls.FRESH_SEED)
+    smuggled = random_fruits(HELD_OUT_PAIRS, 1, drawings.FRESH_SEED)
     row = measured(controls.training_set, small_set(*smuggled), judge, fresh=8, seed=0)[
         "nearest training picture, fresh held-out drawings, median"
     ]
@@ -205,8 +222,9 @@ class AppleJudge:
 
 
 def test_the_judges_error_is_the_share_that_it_gets_wrong():
-    (row,) = measured(controls.judges_error, AppleJudge(), 128).values()
+    row, held_out = measured(controls.judges_error, AppleJudge(), 128).values()
     assert row["value"] == round(126 / 128, 5) and row["settings"]["wrong"] == 126 and row["settings"]["of"] == 128
+    assert held_out["settings"]["wrong"] == held_out["settings"]["of"] == 128
     low, high = row["settings"]["interval"]
     assert low < row["value"] < high
 
@@ -219,7 +237,7 @@ def test_seeds_of_sampling_are_counted_together_and_the_least_and_the_most_told(
         return {"held_out": Score(8 - seed, 8)}
 
     monkeypatch.setattr(controls, "evaluate", evaluate)
-    rows = measured(controls.asked_for, "some network", None, None, range(2, 5), steps=9)
+    rows = measured(controls.asked_for, "some network", [None] * 3, None, 2, steps=9)
     row = rows["held_out right, some network"]
     assert asked == [(2, {"steps": 9}), (3, {"steps": 9}), (4, {"steps": 9})]
     assert row["value"] == 0.625 and row["settings"]["interval"] == Score(15, 24).as_dict()["interval"]
@@ -247,7 +265,9 @@ def test_whoever_is_asked_by_label_hears_the_right_word_and_without_words_none()
     assert not heard[-1].any()
 
 
-def test_the_network_with_labels_never_trains_a_held_out_one(monkeypatch):
+def test_the_network_with_labels_never_trains_a_held_out_one_and_shuffled_captions_are_others_captions(
+    monkeypatch, judge
+):
     trained = []
 
     def train(run: Run, x0, tokens, *, steps, **how):
@@ -255,13 +275,19 @@ def test_the_network_with_labels_never_trains_a_held_out_one(monkeypatch):
         return iter(())
 
     monkeypatch.setattr(bench, "train", train)
-    few = dict(per_pair=1, per_seen_pair=1, steps=1)
-    rows = measured(controls.one_label, small_set(), NumberJudge(), training_steps=3, seed=0, **few)
-    labels, ordinary = trained
+    size = dict(steps=1, training_steps=3, training_seeds=2)
+    few = dict(per_pair=1, per_seen_pair=1)
+    likened = drawings.fresh_drawings(judge, 64, 0)
+    rows = measured(controls.short_runs, small_set(), likened, judge, size, 0, **few)
+    ordinary, again, shuffled, _, labels, _ = trained
     said = set(decode(labels, controls.LABELS))
     assert len(said) == 56 and "redapple" in said and not said & {c + k for k, c in HELD_OUT_PAIRS}
-    assert ordinary.shape == (56, bench.SHORT_RUNS["phrasings"], MAX_WORDS) and len(rows) == 6
-    assert rows["held_out right, short run, ordinary captions"]["settings"]["training_steps"] == 3
+    assert ordinary.shape == (56, bench.SHORT_RUNS["phrasings"], MAX_WORDS) and torch.equal(ordinary, again)
+    moved = (ordinary != shuffled).flatten(1).any(dim=1).sum()
+    assert moved > 50 and sorted(ordinary.flatten(1).tolist()) == sorted(shuffled.flatten(1).tolist())
+    about = rows["held_out right, short run, shuffled captions"]["settings"]
+    assert about["training_steps"] == 3 and about["training_seeds"] == [0, 1] and about["of"] == 2 * 8
+    assert sum("Fréchet" in name for name in rows) == 2
 
 
 # Control 6: like real pictures, all together
@@ -276,10 +302,24 @@ def test_drawings_are_as_near_as_the_floor_and_one_fruit_again_and_again_is_not(
     def one_fruit(x_t, t, tokens):
         return draw_many([Fruit(*BANANA)]).expand_as(x_t)
 
-    options = dict(count=128, steps=1, seed=0, guidances=(1.0,))
+    options = dict(drawings=drawings.fresh_drawings(judge, 128, 0), steps=1, seed=0, guidances=(1.0,))
     ratio = {m: measured(controls.likeness, m, judge, **options) for m in (draughtsman, one_fruit)}
     ratio = {model: rows["Fréchet distance, guidance 1, over the floor"]["value"] for model, rows in ratio.items()}
     assert 0.6 < ratio[draughtsman] < 1.6 and ratio[one_fruit] > 5
+
+
+def test_what_is_lost_on_the_way_back_from_a_level_is_measured_at_that_level(judge, monkeypatch):
+    monkeypatch.setattr(controls, "NOISED_TO", (0.2, 0.8))
+    likened, asked = drawings.fresh_drawings(judge, 64, 0), []
+
+    def forgetful(x_t, t, tokens):
+        asked.append(t)
+        here = (likened.tokens[:, None] == tokens).all(dim=2).int().argmax(dim=0)
+        return likened.others[here] if t < 0.5 else torch.zeros_like(x_t)
+
+    rows = measured(controls.where_it_is_lost, forgetful, judge, likened, steps=2, seed=0)
+    low, high = (rows[f"Fréchet distance, drawings noised to t = {t}, over the floor"]["value"] for t in (0.2, 0.8))
+    assert low == pytest.approx(1, abs=0.05) and 0.9 < high < 1.1 and max(asked) == pytest.approx(0.8)
 
 
 # All together
@@ -329,6 +369,13 @@ def test_a_share_of_a_peak_is_operations_over_seconds_over_that_peak(monkeypatch
     rows = measured(scaling.beside_the_peaks, "work", None, int(1e9), [], 7)
     assert [row["value"] for row in rows.values()] == [2.0, 2.0]
     assert [row["settings"]["ratio"] for row in rows.values()] == [0.25, 0.5]
+
+
+def test_a_training_step_is_divided_into_convolutions_muon_and_the_rest():
+    step, _ = bench.our_training(Denoiser(channels=(8, 8)), small_set(), 8)
+    rows = measured(scaling.where_the_time_goes, "a step", step, 2)
+    shares = [row["settings"]["ratio"] for row in rows.values()]
+    assert sum(shares) == pytest.approx(1) and all(0.01 < share < 0.99 for share in shares)
 
 
 # Scaling: how cost grows
@@ -420,27 +467,187 @@ def test_scaling_runs_from_end_to_end_and_shows_what_it_recorded(tmp_path, monke
         assert line.get_ydata().tolist() == [rows[f"{name}, batch {count}"]["value"] for count in (1, 2)]
 
 
+# Choices
+
+
+def test_each_choice_changes_the_training_it_is_about(monkeypatch):
+    monkeypatch.setattr(choices.show, "progress", lambda reports, leave: reports)
+    monkeypatch.setattr(choices, "SHORT_RUNS", choices.SHORT_RUNS | dict(batch_size=4))
+    pictures, guesses = small_set(), {}
+    for name, choice in choices.CHOICES.items():
+        if name != "compiled":
+            model, seconds = choices.trained(choice, pictures, 64, 0)
+            guess = model(pictures.x0[:4], 0.5, pictures.tokens[:4, 0])
+            guesses[name] = guess.flatten()[::97].tolist()
+            assert guess.shape == (4, 3, 32, 32) and seconds > 0
+    same = [name for name, guess in guesses.items() if guess == pytest.approx(guesses[choices.BASE], abs=1e-5)]
+    assert set(same) <= {choices.BASE, "memory: channels first"}
+    again, _ = choices.trained(choices.CHOICES[choices.BASE], pictures, 64, 0)
+    guess = again(pictures.x0[:4], 0.5, pictures.tokens[:4, 0]).flatten()[::97].tolist()
+    assert guess == pytest.approx(guesses[choices.BASE], abs=1e-5)  # nothing of the changes stayed behind
+
+
+def test_each_way_of_asking_is_another_and_one_scale_for_all_levels_is_ordinary_guidance(judge):
+    torch.manual_seed(0)
+    size = choices.QUICK | dict(per_seen_pair=1, steps=4)
+    likened, model, asked = drawings.fresh_drawings(judge, 64, 0), Denoiser(), {}
+
+    def noted(x_t, t, tokens):
+        asked[name].append((float(t[0]), len(x_t)))
+        return 0.1 * x_t + 0.001 * tokens.sum(dim=1)[:, None, None, None]
+
+    for name, way in ({choices.BASE: choices.Way()} | choices.WAYS).items():
+        asked[name] = []
+        found = choices.asked(way, noted, judge, likened, size, 0, 1.5)
+        assert found.held_out.of == 8 and found.seen.of == 56 and found.distance > 1 and found.seconds == 1.5
+    levels = {name: sorted({t for t, _ in calls}) for name, calls in asked.items()}
+    assert levels[choices.BASE] == [0.25, 0.5, 0.75, 1.0] and len(levels["sampler: 10 steps, not 25"]) == 10
+    assert levels["sampler: levels closer together near t = 0"][0] < 0.25
+    once = {t for t, count in asked["guidance: 3 from t = 0.3 to 0.8, else 1"] if count == 64}
+    assert 0.25 in once and model.config
+
+
+def test_choices_are_recorded_once_and_a_file_of_other_versions_is_not_added_to(tmp_path, monkeypatch):
+    trained = []
+
+    def training(choice, pictures, count, seed):
+        trained.append(seed)
+        return None, 2.0
+
+    found = choices.Found(Score(1, 2), Score(1, 2), 3.0, 2.0)
+    monkeypatch.setattr(choices, "CHOICES", {choices.BASE: choices.Choice(), "other": choices.Choice()})
+    monkeypatch.setattr(choices, "trained", training)
+    monkeypatch.setattr(choices, "asked", lambda *_: found)
+    monkeypatch.setattr(choices, "training_pictures", lambda bar: None)
+    monkeypatch.setattr(sys, "argv", ["choices.py", "--quick", "--out", str(tmp_path)])
+    choices.main()
+    choices.main()
+    assert trained == [0, 1, 0, 1]
+    rows = json.loads((tmp_path / "choices.json").read_text())
+    assert len(rows) == len({row["name"] for row in rows}) == 4 * (2 + len(choices.WAYS))
+    table = (tmp_path / "choices.md").read_text()
+    assert "| other | 50 %, 50 % | 50 %, 50 % | 3.0, 3.0 | 2 s |" in table
+    rows[0]["versions"]["torch"] = "1.0"
+    (tmp_path / "choices.json").write_text(json.dumps(rows))
+    with pytest.raises(SystemExit, match="Delete it"):
+        choices.main()
+
+
+# The minute
+
+
+@pytest.mark.slow
+def test_the_minute_runs_from_end_to_end_and_its_table_holds_every_value(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["bench.py", "--quick", "--out", str(tmp_path)])
+    monkeypatch.setattr(bench, "QUICK", bench.QUICK | dict(budgets=(0.2, 0.4)))
+    blocks = dict(layers_per_block=1, block_out_channels=(32, 32), down_block_types=("DownBlock2D",) * 2)
+    small = partial(UNet2DModel, sample_size=32, in_channels=3, out_channels=3, up_block_types=("UpBlock2D",) * 2)
+    monkeypatch.setattr(bench, "course_unet", partial(small, **blocks))
+    bench.main()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "results.md", "results.png"]
+    rows = json.loads((tmp_path / "results.json").read_text())
+    table = (tmp_path / "results.md").read_text()
+    assert all(f"| {row['name'].replace('_', ' ')} | " in table for row in rows)
+    assert all(row["settings"] for row in rows)
+    assert len(rows[-2]["settings"]["for_each_seed"]) == 1 and "shipped weights" in rows[-2]["name"]
+    trained = [row["settings"] for row in rows if row["name"].endswith("s of training")]
+    assert len(trained) == 8
+    assert all(len(about.get("right_for_each_seed", about.get("for_each_seed"))) == 2 for about in trained)
+
+
+# Peers
+
+
+@pytest.mark.parametrize("t", [0.02, 0.5, 0.9, 1.0])
+def test_a_peer_that_guesses_the_noise_exactly_guesses_the_picture(t):
+    x0, eps, shown = draw_many(random_fruits(TRAINING_PAIRS[:4], 1, 0)), torch.randn(4, 3, 32, 32), []
+
+    def network(net, x_t, level, labels):
+        shown.append((level, labels.tolist()))
+        return (x_t - (1 - level) * x0) / level
+
+    peer = Peer(torch.nn.Identity(), None, network, None, batch_size=4, noisiest=0.95)
+    x_t = add_noise(x0, t, eps)
+    guess = peer.guess(x_t, torch.full((4,), t), encode([phrasings(*pair)[1] for pair in TRAINING_PAIRS[:4]]))
+    ((level, labels),) = shown
+    assert level == pytest.approx(min(t, 0.95)) and labels == [
+        [KINDS.index(kind), COLOURS.index(colour)] for kind, colour in TRAINING_PAIRS[:4]
+    ]
+    assert torch.allclose(guess, x0, atol=1e-3)
+
+
+def test_the_network_written_from_its_description_trains_and_hears_its_context():
+    torch.manual_seed(0)
+    x, time, words = torch.randn(2, 3, 32, 32), torch.full((2, 1), 0.5), torch.eye(16)[:2]
+    network = ContextUnet().eval()
+    assert network(x, time, words).shape == x.shape
+    assert not torch.allclose(network(x, time, words), network(x, time, 0 * words))
+    peer = context_unet()
+    before = [value.clone() for value in peer.network.parameters()]
+    steps = peer.train(small_set(), 1.0, torch.Generator().manual_seed(0))
+    next(steps)
+    assert all(not torch.equal(a, b) for a, b in zip(before, peer.network.parameters(), strict=True) if a.ndim > 1)
+
+
+def peer_rows(name: str, processor: str) -> list[dict]:
+    """What `peers` records of a network, made up."""
+    results = Results(0)
+    about = dict(peer=name, minutes=[1.0])
+    for group in ("held_out", "seen"):
+        more = about | dict(after_minutes=1.0, right=3, of=4)
+        results.record(f"{name}: {group} right, 1 min of training", 0.75, "share", **more)
+    results.record(f"{name}: training", 10.0, "pictures per second", **about)
+    results.record(f"{name}: 64 pictures x 50 steps", 2.0, "s", guided=True, **about)
+    results.record(f"{name}: peak memory of training", 100.0, "MiB", **about)
+    return [row | dict(machine=row["machine"] | dict(processor=processor)) for row in results.rows]
+
+
+def test_a_peer_is_measured_once_and_never_beside_those_of_another_machine(tmp_path, monkeypatch):
+    here, asked = Results(0).about["machine"]["processor"], []
+
+    def process(command, **options):
+        asked.append(command[command.index("--only") + 1])
+        rows = peer_rows(asked[-1], here)
+        return subprocess.CompletedProcess(command, asked[-1] == "context-unet", "a line\n" + json.dumps(rows))
+
+    monkeypatch.setattr(peers.subprocess, "run", process)
+    call = ["peers.py", "--minutes", "1", "--out", str(tmp_path), "--only"]
+    monkeypatch.setattr(sys, "argv", [*call, "ours", "context-unet"])
+    assert peers.main() == 1 and peers.main() == 1
+    assert asked == ["ours", "context-unet", "context-unet"]  # what failed is tried again
+    assert "| ours | 10.0 | 75 % | 75 % | 2.0 s | 100 MiB |" in (tmp_path / "peers.md").read_text()
+
+    rows = peer_rows("ours", "another")
+    (tmp_path / "peers.json").write_text(json.dumps(rows))
+    monkeypatch.setattr(sys, "argv", [*call, "diffusers-hf-course"])
+    with pytest.raises(SystemExit, match="ours of another machine"):
+        peers.main()
+    assert json.loads((tmp_path / "peers.json").read_text()) == rows
+    monkeypatch.setattr(sys, "argv", [*call, "ours"])
+    assert peers.main() == 0 and asked[-1] == "ours"
+
+
 # Few steps
 
 
 def test_quality_is_counted_for_each_group_and_each_number_of_steps(judge):
-    drawings = controls.fresh_drawings(judge, 128, 1)
-    drawn = draw_many([Fruit(kind, colour) for kind, colour in drawings.pairs])
+    likened = drawings.fresh_drawings(judge, 128, 1)
+    drawn = draw_many([Fruit(kind, colour) for kind, colour in likened.pairs])
 
     def draughtsman(x_t, t, tokens):
-        here = (drawings.tokens[:, None] == tokens).all(dim=2).int().argmax(dim=0)
+        here = (likened.tokens[:, None] == tokens).all(dim=2).int().argmax(dim=0)
         return drawn[here]
 
     way = ("draughtsman", 1.0, (1, 3, 9))
-    rows = measured(few_steps.quality, way, draughtsman, judge, drawings, longest=3, seed=0)
+    rows = measured(few_steps.quality, way, draughtsman, judge, likened, longest=3, seed=0)
     groups = {"held out": HELD_OUT_PAIRS, "seen": TRAINING_PAIRS}
     for steps, (group, pairs) in itertools.product((1, 3), groups.items()):
         about = rows[f"{group} right, draughtsman, steps {steps}"]["settings"]
-        assert about["of"] == sum(pair in pairs for pair in drawings.pairs) and about["right"] >= 0.95 * about["of"]
+        assert about["of"] == sum(pair in pairs for pair in likened.pairs) and about["right"] >= 0.95 * about["of"]
     assert not any("steps 9" in name for name in rows)
     ratio = rows["Fréchet distance over the floor, draughtsman, steps 3"]
     assert ratio["value"] == pytest.approx(
-        rows["Fréchet distance, draughtsman, steps 3"]["value"] / drawings.floor, 1e-3
+        rows["Fréchet distance, draughtsman, steps 3"]["value"] / likened.floor, 1e-3
     )
 
 
@@ -476,6 +683,25 @@ def test_swaps_are_counted_and_shown_and_no_picture_is_chosen():
     assert ["✗" in "".join(text) for text in texts] == [False] * 4 + [True] + [False] * 3
     assert [len(text) for text in texts] == [1] * 5 + [0] * 3  # a row of the first four, a row with the swapped one
     assert len(scenes.draw({"seen": Answer(*(part[:5] for part in answer))}).axes) == 4
+
+
+def test_what_appears_in_place_of_three_is_counted():
+    things = (("apple", "red"), ("pear", "green"), ("pear", "green"))
+
+    class Looker:
+        def see(self, x):
+            return [Seen(things[:2], "white"), Seen(things[1:], "white"), Seen((("banana", "red"),), "white")][: len(x)]
+
+    answer = Answer(["a red apple and a green pear and a yellow lemon"] * 3, torch.zeros(3, 3, 64, 64), [])
+    rows = measured(scenes.what_appears, Looker(), answer, "three")
+    right = {name: row["settings"]["right"] for name, row in rows.items() if row["settings"]["right"]}
+    assert right == {
+        "three: 2 fruits in the picture": 2,
+        "three: 1 fruits in the picture": 1,
+        "three: 2 of the things asked for": 1,
+        "three: 1 of the things asked for": 1,
+        "three: 0 of the things asked for": 1,
+    }
 
 
 @pytest.mark.slow

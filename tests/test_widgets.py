@@ -301,6 +301,38 @@ def test_an_unknown_word_is_answered_in_place_and_stops_the_old_picture():
     assert box.bar.description == "ready" and box.save.disabled
 
 
+def test_a_distilled_model_answers_while_one_types_and_waits_for_words_on_their_way():
+    class Distilled:
+        distilled_steps = 4
+        __call__ = staticmethod(halving)
+
+    async def main():
+        box, patient = widgets.PromptBox(Distilled()), widgets.PromptBox(halving)
+        assert box.words.continuous_update and not patient.words.continuous_update
+        told = []
+        for typed in (
+            "a g",
+            "a green ",
+            "a green bananna",
+            "a green",
+            "a green banan",
+            "a green banana",
+            "a green banana ",
+            "",
+        ):
+            box.words.value = typed
+            if box.task:
+                await asyncio.gather(box.task, return_exceptions=True)
+            told.append(box.message.value)
+        patient.words.value = "a g"
+        return box, told, patient.message.value
+
+    box, told, patient = asyncio.run(main())
+    assert [words for words, _ in box.results] == ["a green banana"] and len(box.frames) == 5
+    assert "Did you mean &quot;banana&quot;?" in told[2] and not any(told[:2] + told[3:])
+    assert "never learned the word" in patient
+
+
 def test_the_still_picture_is_what_the_controls_ask_for(monkeypatch):
     shown = []
     monkeypatch.setattr(show, "film", lambda frames, columns: shown.append(frames))

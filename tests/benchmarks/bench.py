@@ -2,42 +2,42 @@
 
 Every figure is taken on this machine, in this run. Timings are medians, and so are the accuracies of short runs; each
 rate stands beside the matrix-multiply peak measured just before and after it, since machines slow down and speed up.
-Results go to data/benchmarks/.
+Results go to data/benchmarks/, those of `--quick` to runs/.
 """
 
-import argparse
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from diffusers import UNet2DModel
+from drawings import distance_over_floor, fresh_drawings
 from matplotlib import pyplot as plt
-from results import Results
+from matplotlib.figure import Figure
+from results import Results, arguments, bar, heading
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from tqdm import tqdm
 
 from course_lib import show, weights
 from course_lib.captions import encode
 from course_lib.data import training_pictures
-from course_lib.files import DATA
-from course_lib.judge import Score, evaluate
+from course_lib.judge import evaluate
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import generate, guided
 from course_lib.train import Run, denoising_loss, train
 
-OUT = DATA / "benchmarks"
 BATCH = 64
 # The best of what was tried for runs of a minute, see data/benchmarks/recipe.md.
 SHORT_RUNS = dict(learning_rate=6e-3, batch_size=32, flip=False, phrasings=6, loss="blurred_loss", guidance_scale=3.0)
 BLURS = (2, 4, 8)  # sides of the squares of pixels that become one in `blurred_loss`
-SEEDS_UP_TO = 60  # seconds: runs no longer than this are made with three seeds
-bar = partial(tqdm, file=sys.stderr, leave=False)
+
+FULL = dict(budgets=(30, 60, 180), seeds=3, per_pair=32, per_seen_pair=8, steps=50, drawings=512, hurry=1)
+QUICK = dict(budgets=(1, 2), seeds=2, per_pair=1, per_seen_pair=1, steps=2, drawings=64, hurry=50)
 
 
 def seconds(work, repeats: int) -> list[float]:
@@ -84,27 +84,44 @@ def course_unet() -> UNet2DModel:
     )
 
 
-def training_speed(step, loss, repeats: int) -> dict:
+def training_speed(results: Results, name: str, step, loss, repeats: int, **about) -> float:
     """Pictures a second and FLOP/s of a training step on a batch of 64, against the peak of the same moment.
 
     Only the network's own operations are counted, forward and backward; the optimiser's time counts, its work not.
     """
     took, (peak,) = timed_between_peaks(step, repeats, matrix_multiply_peak)
     work = flops(lambda: loss().backward())
-    return {
-        "pictures per second": BATCH / took,
-        "GFLOP per picture": work / BATCH / 1e9,
-        "GFLOP/s": work / took / 1e9,
-        "matrix-multiply peak GFLOP/s": peak / 1e9,
-        "share of peak": work / took / peak,
-    }
+    about |= dict(batch=BATCH, repeats=repeats, seconds=took)
+    for what, value, unit in (
+        ("pictures per second", BATCH / took, "1/s"),
+        ("GFLOP per picture", work / BATCH / 1e9, "GFLOP"),
+        ("GFLOP/s", work / took / 1e9, "GFLOP/s"),
+        ("matrix-multiply peak", peak / 1e9, "GFLOP/s"),
+        ("share of peak", work / took / peak, "ratio"),
+    ):
+        results.record(f"training, {name}: {what}", value, unit, **about)
+    return BATCH / took
 
 
-def our_training(model, pictures, batch_size: int = BATCH):
-    """A training step of ours, as `train` does it, and the loss alone."""
-    forever = train(Run(model), pictures.x0, pictures.tokens, steps=10**9, batch_size=batch_size)
+def in_bfloat16(network: Callable) -> Callable:
+    """A network with its convolutions and matrix products in bfloat16."""
+
+    def answer(*inputs):
+        with torch.autocast("cpu", torch.bfloat16):
+            return network(*inputs).float()
+
+    return answer
+
+
+def our_training(model, pictures, batch_size: int = BATCH, around: Callable = lambda network: network):
+    """A training step of ours, as `train` does it, and the loss alone; `around(model)` is called in its place."""
+
+    def loss(model, *inputs):
+        return denoising_loss(around(model), *inputs)
+
+    forever = train(Run(model), pictures.x0, pictures.tokens, steps=10**9, batch_size=batch_size, loss=loss)
     x0, tokens = pictures.x0[:batch_size], pictures.tokens[:batch_size, 0]
-    return lambda: next(forever), lambda: denoising_loss(model, x0, torch.rand(len(x0)), torch.randn_like(x0), tokens)
+    return lambda: next(forever), lambda: loss(model, x0, torch.rand(len(x0)), torch.randn_like(x0), tokens)
 
 
 def their_training(model, pictures):
@@ -168,99 +185,151 @@ def short_run(pictures, tokens, seed: int, config: dict | None = None, **length)
     return run.ema
 
 
-def accuracy_after(budget: float, pictures, judge, seed: int) -> dict[str, Score]:
-    """Train from random weights for so many seconds, and have the judge count."""
-    tokens = pictures.tokens[:, : SHORT_RUNS["phrasings"]]  # the first six name both the kind and the colour
-    model = short_run(pictures, tokens, seed, seconds=budget)
-    return evaluate(model, judge, guidance_scale=SHORT_RUNS["guidance_scale"], bar=partial(bar, desc="judging"))
-
-
-def draw_accuracy(results: list[dict]) -> None:
-    """The share of right pictures against seconds of training, medians with intervals, from the recorded results."""
-    figure, ax = plt.subplots(figsize=(9, 5), layout="tight")
-    for name, label, colour, marker in (
-        ("held_out", "pairs never seen in training", show.BLUE, "o"),
-        ("seen", "pairs seen in training", show.ORANGE, "s"),
-    ):
-        runs = [r for r in results if r["name"].startswith(f"{name} right") and r["name"].endswith("s of training")]
-        seconds_trained = [float(r["name"].split()[2]) for r in runs]
-        share = [100 * r["value"] for r in runs]
-        ends = zip(*(r["settings"]["interval"] for r in runs), strict=True)
-        bars = [[abs(100 * e - p) for e, p in zip(end, share, strict=True)] for end in ends]
-        ax.errorbar(seconds_trained, share, bars, color=colour, marker=marker, capsize=4, label=label)
-    ax.set_xlabel("seconds of training from random weights", fontsize=show.FONT)
-    ax.set_ylabel("kind and colour right, %", fontsize=show.FONT)
-    ax.set_ylim(0, 102)
-    ax.tick_params(labelsize=show.FONT)
-    ax.legend(fontsize=show.FONT, loc="lower right")
-    show.save_figure(figure, OUT / "accuracy.png")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--budgets", type=float, nargs="+", default=[30, 60, 180], help="seconds of training")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    torch.manual_seed(args.seed)
-    results = Results(args.seed)
-    record = results.record
-
-    pictures, judge, shipped = training_pictures(bar=bar), weights.load_judge(), weights.load_denoiser()
-
+def speed(results: Results, pictures, shipped, size: dict) -> None:
+    """Training and sampling, ours beside the course's U-Net, and what a learner waits for."""
+    ours, theirs = dict(optimiser="Muon, AdamW", target="x0"), dict(optimiser="AdamW", target="eps")
     rates = {}
-    for name, training, repeats in (
-        ("ours", our_training(Denoiser(), pictures), 60),
-        ("ours, shipped size", our_training(Denoiser(**shipped.config), pictures), 20),
-        ("diffusers UNet2DModel", their_training(course_unet(), pictures), 4),
+    for name, training, repeats, about in (
+        ("ours", our_training(Denoiser(), pictures), 60, ours | dict(network=Denoiser().config)),
+        (
+            "ours, shipped size",
+            our_training(Denoiser(**shipped.config), pictures),
+            20,
+            ours | dict(network=shipped.config),
+        ),
+        ("diffusers UNet2DModel", their_training(course_unet(), pictures), 4, theirs | dict(network="course_unet")),
     ):
-        rates[name] = training_speed(*training, repeats)
-        for what, value in rates[name].items():
-            record(
-                f"training, {name}: {what}",
-                value,
-                what if "FLOP" in what else "ratio" if "share" in what else "1/s",
-            )
-    ratio = rates["ours"]["pictures per second"] / rates["diffusers UNet2DModel"]["pictures per second"]
-    record("training, ours over diffusers UNet2DModel", ratio, "ratio")
+        rates[name] = training_speed(results, name, *training, max(1, repeats // size["hurry"]), **about)
+    ratio = rates["ours"] / rates["diffusers UNet2DModel"]
+    results.record("training, ours over diffusers UNet2DModel", ratio, "ratio", batch=BATCH)
 
     tokens = encode(["a green banana"] * 64)
-    g = torch.Generator().manual_seed(args.seed)
+    g = torch.Generator().manual_seed(results.about["seed"])
     unet = course_unet().eval()
     x, t = torch.randn(64, 3, 32, 32), torch.ones(64)
+    about = dict(guidance_scale=2.0, steps=50)
     with torch.no_grad():
         # guided sampling asks for each picture twice a step; a few steps are timed and scaled up to 50
         theirs = 50 * statistics.median(
             seconds(lambda: guided(lambda x, t, _: unet(x, (999 * t).long()).sample, x, t, tokens, 2.0), 2)
         )
-    fast = Denoiser().eval()
-    for name, model in (("ours", fast), ("ours, shipped size", shipped)):
-        took = statistics.median(seconds(lambda m=model: generate(m, tokens, generator=g, steps=50), 3))
-        record(f"64 pictures x 50 guided steps, {name}", took, "s")
-        record(f"64 pictures x 50 guided steps, diffusers UNet2DModel over {name}", theirs / took, "ratio")
-    record(
-        "64 pictures x 50 guided steps, diffusers UNet2DModel",
-        theirs,
-        "s",
-        note="2 steps timed, scaled to 50",
-    )
-    one = statistics.median(seconds(lambda: generate(shipped, tokens[:1], generator=g, steps=100), 5))
-    record("1 picture x 100 guided steps, ours, shipped size", one, "s")
-    record("peak memory of training, ours, shipped size", training_memory(), "MiB")
+    for name, model in (("ours", Denoiser().eval()), ("ours, shipped size", shipped)):
+        took = statistics.median(
+            seconds(lambda m=model: generate(m, tokens, generator=g, steps=50 // size["hurry"]), 3)
+        )
+        what = "64 pictures x 50 guided steps"
+        results.record(f"{what}, {name}", took, "s", repeats=3, network=model.config, **about)
+        results.record(f"{what}, diffusers UNet2DModel over {name}", theirs / took, "ratio", **about)
+    results.record(f"{what}, diffusers UNet2DModel", theirs, "s", note="2 steps timed, scaled to 50", **about)
+    one = statistics.median(seconds(lambda: generate(shipped, tokens[:1], generator=g, steps=100 // size["hurry"]), 5))
+    about = dict(repeats=5, guidance_scale=2.0, steps=100, network=shipped.config)
+    results.record("1 picture x 100 guided steps, ours, shipped size", one, "s", **about)
+    about = dict(network=shipped.config, batch=64, steps=30, note="a process of its own, with all training pictures")
+    results.record("peak memory of training, ours, shipped size", training_memory(), "MiB", **about)
 
-    for budget in args.budgets:
-        seeds = [args.seed + i for i in range(3 if budget <= SEEDS_UP_TO else 1)]
-        found = [accuracy_after(budget, pictures, judge, seed) for seed in seeds]
-        for name in found[0]:
-            middle = sorted(found, key=lambda scores, name=name: scores[name].right)[len(found) // 2][name]
-            each = [scores[name].right for scores in found]
-            settings = middle.as_dict() | dict(seeds=seeds, right_for_each_seed=each) | SHORT_RUNS
-            record(f"{name} right, {budget:.0f} s of training", middle.right / middle.of, "share", **settings)
-    for name, score in evaluate(shipped, judge, guidance_scale=3.0, bar=partial(bar, desc="judging")).items():
-        record(f"{name} right, shipped weights", score.right / score.of, "share", **score.as_dict(), guidance_scale=3.0)
 
-    results.write(OUT / "results.json")
-    draw_accuracy(results.rows)
-    print(f"{OUT / 'results.json'} and {OUT / 'accuracy.png'}")
+def accuracy(results: Results, pictures, shipped, size: dict) -> None:
+    """Networks trained from random weights for so many seconds, and the shipped one: what does the judge count?
+
+    Beside each count stands the Fréchet distance, so that pictures which the judge passes, but are poor, are seen.
+    """
+    judge = weights.load_judge()
+    drawings = fresh_drawings(judge, size["drawings"], results.about["seed"])
+    tokens = pictures.tokens[:, : SHORT_RUNS["phrasings"]]  # the first six name both the kind and the colour
+    asked = dict(per_pair=size["per_pair"], per_seen_pair=size["per_seen_pair"])
+    sampling = dict(steps=size["steps"], guidance_scale=SHORT_RUNS["guidance_scale"])
+
+    def asked_for(model, name: str, seed: int) -> dict:
+        found = evaluate(model, judge, seed=seed, bar=partial(bar, desc=f"{name}: judging"), **asked, **sampling)
+        noise = torch.Generator().manual_seed(seed)
+        return found | dict(distance=distance_over_floor(model, judge, drawings, name, generator=noise, **sampling))
+
+    def record(found: list[dict], name: str, **about) -> None:
+        about |= asked | sampling
+        for group in ("held_out", "seen", "green banana"):
+            middle = sorted((scores[group] for scores in found), key=lambda score: score.right)[len(found) // 2]
+            each = [scores[group].right for scores in found]
+            more = middle.as_dict() | about | dict(right_for_each_seed=each)
+            results.record(f"{group} right, {name}", middle.right / middle.of, "share", **more)
+        each = [scores["distance"] for scores in found]
+        more = about | dict(pictures=size["drawings"], for_each_seed=each)
+        results.record(f"Fréchet distance over the floor, {name}", statistics.median(each), "ratio", **more)
+
+    seeds = [results.about["seed"] + i for i in range(size["seeds"])]
+    for budget in size["budgets"]:
+        found, name = [], f"{budget:g} s of training"
+        for seed in seeds:
+            found.append(asked_for(short_run(pictures, tokens, seed, seconds=budget), name, seed))
+        record(found, name, seeds=seeds, seconds=budget, **{k: SHORT_RUNS[k] for k in SHORT_RUNS if k not in sampling})
+    record([asked_for(shipped, "shipped weights", seeds[0])], "shipped weights", network=shipped.config)
+
+
+def table(rows: list[dict]) -> str:
+    """The recorded values as a page of Markdown."""
+    lines = [
+        *heading("How fast and how good", rows),
+        "| what | value | each seed, or settings |",
+        "| --- | ---: | --- |",
+    ]
+    for row in rows:
+        about = dict(row["settings"])
+        value, said = f"{row['value']:.4g} {row['unit']}", []
+        if row["unit"] == "share":
+            each = about["right_for_each_seed"]
+            value = f"{100 * row['value']:.1f} %"
+            said = [", ".join(f"{right} of {about['of']}" for right in each)]
+        elif "for_each_seed" in about:
+            said = [", ".join(f"{ratio:.1f}" for ratio in about["for_each_seed"])]
+        else:
+            said = [f"{k.replace('_', ' ')} {v}" for k, v in about.items() if isinstance(v, int | str)]
+        lines.append(f"| {row['name'].replace('_', ' ')} | {value} | {', '.join(said) or '–'} |")
+    return "\n".join(lines) + "\n"
+
+
+def draw(rows: list[dict]) -> Figure:
+    """The share of right pictures, and the Fréchet distance, against seconds of training: medians, and each seed."""
+    figure, axes = plt.subplots(1, 2, figsize=(14, 6), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.2)
+    for ax, what, scale, label, look in (
+        (axes[0], "held_out right", 100, "pairs never seen in training", 0),
+        (axes[0], "seen right", 100, "pairs seen in training", 1),
+        (axes[1], "Fréchet distance over the floor", 1, None, 0),
+    ):
+        colour, line, marker = show.STYLES[look]
+        runs = [r for r in rows if r["name"].startswith(what) and "seconds" in r["settings"]]
+        trained = [r["settings"]["seconds"] for r in runs]
+        ax.plot(
+            trained, [scale * r["value"] for r in runs], line, color=colour, lw=3, marker=marker, ms=12, label=label
+        )
+        for at, about in zip(trained, (r["settings"] for r in runs), strict=True):
+            each = [scale * right / about["of"] for right in about.get("right_for_each_seed", ())]
+            each = each or about["for_each_seed"]
+            ax.plot([at] * len(each), each, marker, color=colour, alpha=0.4, ms=9)
+    for ax, ylabel in zip(axes, ("kind and colour right, %", "Fréchet distance (real drawings: 1)"), strict=True):
+        ax.set_xscale("log")
+        ax.set_xticks(trained, [f"{at:g}" for at in trained])
+        ax.minorticks_off()
+        ax.set_xlabel("seconds of training from random weights", fontsize=show.FONT)
+        ax.set_ylabel(ylabel, fontsize=show.FONT)
+        ax.tick_params(labelsize=show.FONT)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(alpha=0.3)
+    axes[0].set_ylim(0, 102)
+    axes[1].set_ylim(bottom=0)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=show.FONT, frameon=False)
+    plt.close(figure)
+    return figure
+
+
+def main() -> None:
+    began, args = time.perf_counter(), arguments(__doc__, "bench")
+    torch.manual_seed(args.seed)
+    size, results = QUICK if args.quick else FULL, Results(args.seed)
+    pictures, shipped = training_pictures(bar=bar), weights.load_denoiser()
+    speed(results, pictures, shipped, size)
+    accuracy(results, pictures, shipped, size)
+    results.record("the whole benchmark", (time.perf_counter() - began) / 60, "minutes", budgets=size["budgets"])
+    results.publish(args.out, "results", table(results.rows), draw(results.rows))
 
 
 if __name__ == "__main__":

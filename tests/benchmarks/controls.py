@@ -6,12 +6,13 @@ their intervals; under 20 minutes on two cores. Results go to data/benchmarks/, 
 """
 
 import statistics
+from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
 
 import torch
-from bench import SHORT_RUNS, bar, short_run
-from results import Results, arguments, heading
+from bench import SHORT_RUNS, short_run
+from drawings import FRESH_SEED, Drawings, distance_over_floor, features, fresh_drawings
+from results import Results, arguments, bar, heading
 from torch import Tensor
 
 from course_lib import show, weights
@@ -21,7 +22,6 @@ from course_lib.data import (
     HELD_OUT_PAIRS,
     TRAINING_PAIRS,
     Pictures,
-    caption_tokens,
     draw_many,
     phrasings,
     random_fruits,
@@ -29,32 +29,27 @@ from course_lib.data import (
     understand,
 )
 from course_lib.files import DATA
-from course_lib.fruit import random_fruit
-from course_lib.judge import Score, evaluate, generate_many, score_drawings
+from course_lib.judge import Score, evaluate, generate_many, score, score_drawings
 from course_lib.measure import frechet_distance, nearest
-from course_lib.sample import generate
+from course_lib.noise import add_noise
+from course_lib.sample import denoise_step, guided
 
-FRESH_SEED = 1_000_003  # of drawings that neither the denoiser nor the judge was trained or tested on
 SHIPPED_GUIDANCE = 3.0  # where the shipped network is best
-FULLEST = 5  # the place in `phrasings` of "a small green banana on a grey background"
 LABELS = (NO_WORD, *(colour + kind for kind, colour in ALL_PAIRS))  # "greenbanana": a made-up word for each pair
 
 # How much of everything; per_pair and per_seen_pair are for each seed of sampling.
 FULL = dict(pictures=None, drawings=2000, fresh=224, seeds=8, per_pair=16, per_seen_pair=1)
-FULL |= dict(control_per_pair=32, control_per_seen_pair=4, steps=50, training_steps=1000, likeness=2048)
+FULL |= dict(control_per_pair=32, control_per_seen_pair=4, steps=50, training_steps=1000, training_seeds=3)
+FULL |= dict(likeness=2048, small_likeness=512, bananas=128)
 QUICK = dict(pictures=560, drawings=64, fresh=56, seeds=2, per_pair=1, per_seen_pair=1)
-QUICK |= dict(control_per_pair=1, control_per_seen_pair=1, steps=2, training_steps=3, likeness=64)
+QUICK |= dict(control_per_pair=1, control_per_seen_pair=1, steps=2, training_steps=3, training_seeds=2)
+QUICK |= dict(likeness=64, small_likeness=64, bananas=8)
+NOISED_TO = (0.1, 0.3, 0.5, 0.7, 0.85, 0.95)  # levels that drawings are brought to, and back from
 
 
 def words(pair: tuple[str, str]) -> str:
     """("banana", "green") as one says it."""
     return f"{pair[1]} {pair[0]}"
-
-
-@torch.no_grad()
-def features(judge, x: Tensor) -> Tensor:
-    """What the judge sees in pictures, however many: (N, 3, 32, 32) to (N, F)."""
-    return torch.cat([judge.features(part) for part in bar(x.split(512), desc="looking")])
 
 
 def training_set(results: Results, pictures: Pictures, judge, fresh: int, seed: int) -> None:
@@ -91,14 +86,23 @@ def training_set(results: Results, pictures: Pictures, judge, fresh: int, seed: 
 
 def judges_error(results: Results, judge, count: int) -> None:
     """Control 2: how often is the judge wrong about fresh drawings?"""
-    right, of = score_drawings(judge, count, bar=partial(bar, desc="drawing"))
-    about = dict(wrong=of - right, of=of, interval=Score(of - right, of).as_dict()["interval"])
-    results.record("judge wrong about fresh drawings", (of - right) / of, "share", **about)
+    fruits = random_fruits(HELD_OUT_PAIRS, -(-count // len(HELD_OUT_PAIRS)), FRESH_SEED + 1)
+    held_out = score(judge, draw_many(fruits, bar=partial(bar, desc="drawing")), [(f.kind, f.colour) for f in fruits])
+    for what, (right, of) in (
+        ("", score_drawings(judge, count, bar=partial(bar, desc="drawing"))),
+        (" of held-out pairs", held_out),
+    ):
+        about = dict(wrong=of - right, of=of, interval=Score(of - right, of).as_dict()["interval"])
+        results.record(f"judge wrong about fresh drawings{what}", (of - right) / of, "share", **about)
 
 
-def asked_for(results: Results, who: str, model, judge, seeds: range, about: dict | None = None, **options) -> None:
-    """Controls 3 to 5: how often is it right, all seeds of sampling together, and at least and at most with one?"""
-    found = [evaluate(model, judge, seed=s, bar=partial(bar, desc=f"{who}, seed {s}"), **options) for s in seeds]
+def asked_for(results: Results, who: str, models: Sequence, judge, seed: int, about: dict | None = None, **options):
+    """Controls 3 to 5: how often is it right, all models together, each with a seed of its own for the sampling?"""
+    seeds = range(seed, seed + len(models))
+    found = [
+        evaluate(model, judge, seed=s, bar=partial(bar, desc=f"{who}, seed {s}"), **options)
+        for s, model in zip(seeds, models, strict=True)
+    ]
     for name in found[0]:
         each = [scores[name].right / scores[name].of for scores in found]
         total = Score(*(sum(counts) for counts in zip(*(scores[name] for scores in found), strict=True)))
@@ -125,41 +129,36 @@ def asked_by_label(model):
     return translated
 
 
-def one_label(results: Results, pictures: Pictures, judge, training_steps: int, seed: int, **options) -> None:
-    """Control 5: a network told the pair as one word cannot know a pair that it never saw. Is ours better than that?"""
+def short_runs(results: Results, pictures: Pictures, drawings: Drawings, judge, size: dict, seed: int, **few) -> None:
+    """Controls 4 and 5: the same short training with ordinary captions, with shuffled ones, and with labels.
+
+    A network told the pair as one word cannot know a pair that it never saw; one told nonsense cannot know any.
+    """
+    tokens = pictures.tokens[:, : SHORT_RUNS["phrasings"]]
+    shuffled = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(seed))]
     labels = label_tokens([(f.kind, f.colour) for f in pictures.fruits])
-    about = dict(training_steps=training_steps) | SHORT_RUNS
-    options["guidance_scale"] = SHORT_RUNS["guidance_scale"]
-    told = short_run(pictures, labels, seed, dict(vocabulary_size=len(LABELS)), steps=training_steps)
-    told = asked_by_label(told)
-    asked_for(results, "short run, one made-up word a pair", told, judge, range(seed, seed + 1), about, **options)
-    ordinary = short_run(pictures, pictures.tokens[:, : SHORT_RUNS["phrasings"]], seed, steps=training_steps)
-    asked_for(results, "short run, ordinary captions", ordinary, judge, range(seed, seed + 1), about, **options)
+    seeds = range(seed, seed + size["training_seeds"])
+    about = SHORT_RUNS | dict(training_steps=size["training_steps"], training_seeds=list(seeds))
+    options = dict(steps=size["steps"], guidance_scale=SHORT_RUNS["guidance_scale"])
+    for who, told, config, asked in (
+        ("ordinary captions", tokens, {}, lambda model: model),
+        ("shuffled captions", shuffled, {}, lambda model: model),
+        ("one made-up word a pair", labels, dict(vocabulary_size=len(LABELS)), asked_by_label),
+    ):
+        models = [asked(short_run(pictures, told, s, config, steps=size["training_steps"])) for s in seeds]
+        who = f"short run, {who}"
+        asked_for(results, who, models, judge, seed, about, **few, **options)
+        if asked is not asked_by_label:  # who knows pairs only hears nothing of sizes and backgrounds
+            noise = torch.Generator().manual_seed(seed)
+            ratio = distance_over_floor(models[0], judge, drawings, who, generator=noise, **options)
+            results.record(
+                f"Fréchet distance, {who}, over the floor", ratio, "ratio", pictures=len(drawings.pairs), **about
+            )
 
 
-class Drawings(NamedTuple):
-    """What generated pictures are compared with: drawings of all 64 pairs at random, and their captions."""
-
-    pairs: list[tuple[str, str]]
-    tokens: Tensor  # (N, MAX_WORDS) int64, captions like "a small green banana on a grey background"
-    seen: Tensor  # (N, F), what the judge sees in the drawings
-    floor: float  # Fréchet distance of other drawings of these captions: as near as pictures that are right can be
-
-
-def fresh_drawings(judge, count: int, seed: int) -> Drawings:
-    """Draw fruits that no network was trained on, and others with the same captions."""
-    g = torch.Generator().manual_seed(FRESH_SEED + seed)
-    fruits = [random_fruit(g) for _ in range(count)]
-    others = [random_fruit(g, f.kind, f.colour, f.size_word, f.background) for f in fruits]
-    real, other = (features(judge, draw_many(some, bar=partial(bar, desc="drawing"))) for some in (fruits, others))
-    pairs, tokens = [(f.kind, f.colour) for f in fruits], caption_tokens(fruits)[:, FULLEST]
-    return Drawings(pairs, tokens, real, frechet_distance(other, real))
-
-
-def likeness(results: Results, model, judge, count: int, steps: int, seed: int, guidances=(1.0, 2.0, 3.0)) -> None:
+def likeness(results: Results, model, judge, drawings: Drawings, steps: int, seed: int, guidances=(1.0, 2.0, 3.0)):
     """Control 6: how far are generated pictures, all together, from drawings of the same captions?"""
-    drawings = fresh_drawings(judge, count, seed)
-    about = dict(pictures=count, captions_like="a small green banana on a grey background")
+    about = dict(pictures=len(drawings.pairs), captions_like="a small green banana on a grey background")
     results.record("Fréchet distance, other drawings: the floor", drawings.floor, "squared distance", **about)
     for scale in guidances:
         options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=scale)
@@ -170,16 +169,37 @@ def likeness(results: Results, model, judge, count: int, steps: int, seed: int, 
         results.record(f"Fréchet distance, {name}, over the floor", distance / drawings.floor, "ratio", **about)
 
 
-def bananas(results: Results, model, judge, pictures: Pictures, steps: int, seed: int):
+@torch.no_grad()
+def where_it_is_lost(results: Results, model, judge, drawings: Drawings, steps: int, seed: int) -> None:
+    """Control 6, continued: the same for drawings that were noised to a level t, and are denoised from there on."""
+    eps = torch.randn(drawings.others.shape, generator=torch.Generator().manual_seed(seed))
+    for start in NOISED_TO:
+        levels = torch.linspace(start, 0, max(2, round(steps * start) + 1)).tolist()
+        made = []
+        parts = zip(add_noise(drawings.others, start, eps).split(64), drawings.tokens.split(64), strict=True)
+        for x_t, tokens in bar(list(parts), desc=f"from t = {start:g}"):
+            for t, s in zip(levels[:-1], levels[1:], strict=True):
+                x_t = denoise_step(x_t, guided(model, x_t, t, tokens, 1.0), t, s)
+            made.append(x_t)
+        ratio = frechet_distance(features(judge, torch.cat(made)), drawings.seen) / drawings.floor
+        about = dict(pictures=len(drawings.pairs), guidance_scale=1.0, steps=len(levels) - 1, t=start)
+        results.record(f"Fréchet distance, drawings noised to t = {start:g}, over the floor", ratio, "ratio", **about)
+
+
+def bananas(results: Results, model, judge, pictures: Pictures, count: int, steps: int, seed: int):
     """The first eight green bananas of the seed, none chosen, over the training pictures nearest to each: a figure."""
     options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=SHIPPED_GUIDANCE)
-    made = generate(model, encode(["a green banana"] * 8), **options)
-    distance, in_pixels = (found[:, 0] for found in nearest(made, pictures.x0))
+    made = generate_many(model, encode(["a green banana"] * count), partial(bar, desc="bananas"), **options)
+    drawn = draw_many(random_fruits([("banana", "green")], count, FRESH_SEED + seed))
+    for what, some in ((f"{count} fresh drawings of green bananas", drawn), (f"{count} generated green bananas", made)):
+        distance, in_pixels = (found[:, 0] for found in nearest(some, pictures.x0))
+        found = [words((f.kind, f.colour)) for f in (pictures.fruits[i] for i in in_pixels)]
+        about = dict(of=count, least=distance.min().item(), nearest_is={name: found.count(name) for name in {*found}})
+        median = statistics.median(distance.tolist())
+        results.record(f"nearest training picture, {what}, median", median, "rms difference", **about)
+    made, distance, in_pixels = made[:8], distance[:8], in_pixels[:8]
     to_the_judge = torch.cdist(features(judge, made), features(judge, pictures.x0)).argmin(dim=1)
     names = [[words((f.kind, f.colour)) for f in (pictures.fruits[i] for i in at)] for at in (in_pixels, to_the_judge)]
-    about = dict(each=distance.tolist(), nearest_in_pixels=names[0], nearest_to_the_judge=names[1], steps=steps)
-    median = statistics.median(distance.tolist())
-    results.record("nearest training picture, 8 generated green bananas, median", median, "rms difference", **about)
     labels = ["generated", "nearest\nin pixels", "nearest\nto the judge"]
     figure = show.rows([made, pictures.x0[in_pixels], pictures.x0[to_the_judge]], labels=labels, height=1.7)
     figure.set_figheight(1.25 * figure.get_figheight())  # room for the names
@@ -198,7 +218,7 @@ def table(rows: list[dict]) -> str:
             count = settings.pop("right") if "right" in settings else settings.pop("wrong")
             value = f"{100 * row['value']:.2f} % ({count} of {settings.pop('of')})"
         interval = " to ".join(f"{100 * end:.2f}" for end in settings.pop("interval", [])) or "–"
-        for end in settings.keys() & {"least", "most"}:
+        for end in settings.keys() & {"least", "most"} if row["unit"] == "share" else ():
             settings[end] = f"{100 * settings[end]:.2f} % with one seed"
         said = [f"{k.replace('_', ' ')} {v}" for k, v in settings.items() if isinstance(v, int | float | str)]
         lines.append(f"| {row['name'].replace('_', ' ')} | {value} | {interval} | {', '.join(said) or '–'} |")
@@ -221,14 +241,20 @@ def main() -> None:
 
     training_set(results, pictures, judge, size["fresh"], seed)
     judges_error(results, judge, size["drawings"])
-    options = dict(steps=steps, guidance_scale=SHIPPED_GUIDANCE)
-    few = dict(per_pair=size["per_pair"], per_seen_pair=size["per_seen_pair"])
-    asked_for(results, "shipped weights", shipped, judge, range(seed, seed + size["seeds"]), **few, **options)
+    few = dict(per_pair=size["per_pair"], per_seen_pair=size["per_seen_pair"], steps=steps)
+    models = [shipped] * size["seeds"]
+    asked_for(results, "shipped weights", models, judge, seed, guidance_scale=SHIPPED_GUIDANCE, **few)
     few = dict(per_pair=size["control_per_pair"], per_seen_pair=size["control_per_seen_pair"])
-    asked_for(results, "shuffled captions", shuffled, judge, range(seed, seed + 1), **few, **options)
-    one_label(results, pictures, judge, size["training_steps"], seed, **few, steps=steps)
-    likeness(results, shipped, judge, size["likeness"], steps, seed)
-    figure = bananas(results, shipped, judge, pictures, steps, seed)
+    for scale in (1.0, 2.0):
+        options = few | dict(steps=steps, guidance_scale=scale)
+        asked_for(results, f"shipped weights, guidance {scale:g}", [shipped], judge, seed, **options)
+    options = few | dict(steps=steps, guidance_scale=SHIPPED_GUIDANCE)
+    asked_for(results, "shuffled captions", [shuffled], judge, seed, **options)
+    short_runs(results, pictures, fresh_drawings(judge, size["small_likeness"], seed), judge, size, seed, **few)
+    drawings = fresh_drawings(judge, size["likeness"], seed)
+    likeness(results, shipped, judge, drawings, steps, seed)
+    where_it_is_lost(results, shipped, judge, drawings, steps, seed)
+    figure = bananas(results, shipped, judge, pictures, size["bananas"], steps, seed)
 
     results.publish(args.out, "controls", table(results.rows), figure)
 

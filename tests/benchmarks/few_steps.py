@@ -9,12 +9,13 @@ import statistics
 from functools import partial
 
 import torch
-from bench import bar, seconds
-from controls import SHIPPED_GUIDANCE, Drawings, features, fresh_drawings
+from bench import seconds
+from controls import SHIPPED_GUIDANCE
+from drawings import Drawings, features, fresh_drawings
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
-from results import Results, arguments, heading
+from results import Results, arguments, bar, heading
 
 from course_lib import show, weights
 from course_lib.data import HELD_OUT_PAIRS

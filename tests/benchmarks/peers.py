@@ -18,15 +18,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from bench import LOSSES, OUT, SHORT_RUNS, bar
+from bench import LOSSES, SHORT_RUNS
 from matplotlib import pyplot as plt
 from peer_networks import PEERS
-from results import Results
+from results import Results, bar, heading
 from torch import Tensor
 
 from course_lib import show, weights
 from course_lib.data import training_pictures
-from course_lib.files import whole_file
+from course_lib.files import DATA, whole_file
 from course_lib.judge import evaluate
 from course_lib.model import Denoiser
 from course_lib.train import Run, train
@@ -78,6 +78,7 @@ def measure(name: str, args: argparse.Namespace) -> list[dict]:
         settings |= dict(source=peer.source, note=peer.note)
     settings["parameters"] = sum(p.numel() for p in network.parameters())
     results = Results(args.seed)
+    results.about["command"] = f'make bench-peers PEERS="--only {name}"'
     packages = ("torch", "diffusers", "smalldiffusion", "denoising-diffusion-pytorch")
     results.about["versions"] |= {package: version(package) for package in packages}
     spent, done, times = 0.0, 0, []
@@ -129,7 +130,8 @@ def table(results: list[dict]) -> str:
         took = next(r for r in results if r["settings"]["peer"] == name and r["unit"] == "s")
         row.append(f"{took['value']:.1f} s" + ("" if took["settings"]["guided"] else ", not guided"))
         rows.append([*row, f"{found[f'{name}: peak memory of training']['value']:.0f} MiB"])
-    lines = ["| " + " | ".join(row) + " |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]]]
+    lines = heading("Beside other people's networks", results)
+    lines += ["| " + " | ".join(row) + " |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]]]
     notes = {name: found[f"{name}: training"]["settings"].get("note") for name in names}
     return "\n".join([*lines, "", *(f"- {name}: {note}." for name, note in notes.items() if note)]) + "\n"
 
@@ -169,7 +171,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=50, help="of the sampling")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--again", action="store_true", help="measure also what is measured already")
-    parser.add_argument("--out", type=Path, default=OUT, help="folder of the results")
+    parser.add_argument("--out", type=Path, default=DATA / "benchmarks", help="folder of the results")
     parser.add_argument("--here", action="store_true", help="measure in this process and print the results as JSON")
     args = parser.parse_args()
     if args.here:
@@ -178,9 +180,15 @@ def main() -> int:
 
     path, failed = args.out / "peers.json", []
     results = json.loads(path.read_text()) if path.exists() else []
+    here = Results(args.seed).about["machine"]
+    if others := {result["settings"]["peer"] for result in results if result["machine"] != here} - {*args.only}:
+        sys.exit(
+            f"{path} holds {', '.join(sorted(others))} of another machine, and a table is of one: give another --out."
+        )
     for name in args.only:
         mine = [result for result in results if result["settings"]["peer"] == name]
-        if mine and not args.again and mine[0]["settings"]["minutes"] == sorted(args.minutes):
+        measured = mine and mine[0]["settings"]["minutes"] == sorted(args.minutes) and mine[0]["machine"] == here
+        if measured and not args.again:
             print(f"{name} is in {path} already; --again measures anew", file=sys.stderr)
             continue
         command = [sys.executable, __file__, "--here", "--only", name, "--minutes", *map(str, args.minutes)]

@@ -5,13 +5,17 @@ import json
 import os
 import platform
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
+from tqdm import tqdm
 
 from course_lib import show
 from course_lib.files import DATA, whole_file
+
+bar = partial(tqdm, file=sys.stderr, leave=False)
 
 
 def arguments(about: str, name: str) -> argparse.Namespace:
@@ -42,7 +46,7 @@ class Results:
             | {"GOMP_SPINCOUNT": os.environ["GOMP_SPINCOUNT"]},
             versions={"python": platform.python_version(), "torch": torch.__version__},
             seed=seed,
-            command=" ".join(["python", *sys.argv]),
+            command=" ".join(["python", os.path.relpath(sys.argv[0], DATA.parent), *sys.argv[1:]]),
         )
 
     def record(self, name: str, value: float, unit: str, **settings) -> None:

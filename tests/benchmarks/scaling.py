@@ -15,11 +15,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from bench import bar, flops, matrix_multiply_peak, our_training, seconds, timed_between_peaks
+from bench import flops, in_bfloat16, matrix_multiply_peak, our_training, seconds, timed_between_peaks
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
-from results import Results, arguments, heading
+from results import Results, arguments, bar, heading
 
 from course_lib import show, weights
 from course_lib.captions import encode
@@ -68,19 +68,19 @@ def fastest(peak: Callable, sizes: Sequence, dtype: torch.dtype) -> tuple[float,
     return found[best], best
 
 
-def machine_peaks(results: Results, products: Sequence, convolutions: Sequence) -> list[Callable]:
-    """The best of matrix products and of convolutions, in both formats; returns both in float32, to be taken again."""
-    base, again = 0.0, []
+def machine_peaks(results: Results, products: Sequence, convolutions: Sequence) -> dict[torch.dtype, list[Callable]]:
+    """The best of matrix products and of convolutions, in both formats; returns them for each, to be taken again."""
+    base, again = 0.0, {torch.float32: [], torch.bfloat16: []}
     for what, peak, sizes in (
         ("matrix product", matrix_multiply_peak, products),
         ("convolution", convolution_peak, convolutions),
     ):
-        for dtype in (torch.float32, torch.bfloat16):
+        for dtype in again:
             best, size = fastest(peak, sizes, dtype)
             base = base or best
             about = dict(ratio=best / base, ratio_to="matrix product, float32", size=size)
             results.record(f"peak, {what}, {str(dtype).removeprefix('torch.')}", best / 1e9, "GFLOP/s", **about)
-            again += [partial(peak, size)] if dtype == torch.float32 else []
+            again[dtype].append(partial(peak, size, dtype))
     return again
 
 
@@ -91,6 +91,22 @@ def beside_the_peaks(results: Results, name: str, work: Callable, operations: in
     for what, peak in zip(("matrix products", "convolutions"), peaks, strict=True):
         about |= dict(ratio=operations / took / peak, ratio_to=f"peak of {what} then", peak=peak / 1e9)
         results.record(f"{name}, beside {what}", operations / took / 1e9, "GFLOP/s", **about)
+
+
+def where_the_time_goes(results: Results, name: str, step: Callable, repeats: int) -> None:
+    """Of a training step: which share goes into convolutions, which into Muon, which into all the small things?"""
+    step()
+    with torch.profiler.profile() as seen:
+        for _ in range(repeats):
+            step()
+    events = seen.key_averages()
+    total = sum(event.self_cpu_time_total for event in events)
+    muon = sum(event.cpu_time_total for event in events if event.key == "Optimizer.step#Muon.step")
+    convolutions = sum(event.self_cpu_time_total for event in events if "convolution" in event.key)
+    parts = {"convolutions": convolutions, "Muon": muon, "the rest": total - convolutions - muon}
+    for what, took in parts.items():
+        about = dict(ratio=took / total, ratio_to="a training step", repeats=repeats)
+        results.record(f"{name}, {what}", took / 1e6 / repeats, "s", **about)
 
 
 # How cost grows
@@ -132,11 +148,13 @@ def training(pictures: Pictures, batch_size: int) -> Callable:
     return our_training(Denoiser(), pictures, batch_size)[0]
 
 
-def sampling(count: int, steps: int = 1, side: int = 32, config: dict | None = None) -> Callable:
+def sampling(
+    count: int, steps: int = 1, side: int = 32, config: dict | None = None, around=lambda net: net
+) -> Callable:
     """So many pictures at once, from noise, guided; by the network that learners train, or one of another size."""
     tokens = encode(["a green banana"] * count)
     options = dict(generator=torch.Generator().manual_seed(0), steps=steps, shape=(3, side, side))
-    return partial(generate, Denoiser(**config or {}).eval(), tokens, **options)
+    return partial(generate, around(Denoiser(**config or {}).eval()), tokens, **options)
 
 
 def picture_size(results: Results, pictures: Pictures, size: dict) -> None:
@@ -292,10 +310,18 @@ def main() -> None:
     peaks = machine_peaks(results, size["products"], size["convolutions"])
     for name, config in (("our network", {}), ("our network, shipped size", weights.load_denoiser().config)):
         step, loss = our_training(Denoiser(**config), pictures)
-        operations = flops(lambda loss=loss: loss().backward())
-        beside_the_peaks(results, f"training, {name}", step, operations, peaks, size["repeats"])
         work = sampling(64, config=config)
-        beside_the_peaks(results, f"sampling, {name}", work, flops(work), peaks, size["repeats"])
+        operations = flops(lambda loss=loss: loss().backward()), flops(work)
+        where_the_time_goes(results, f"a training step, {name}", step, size["repeats"])
+        reduced = our_training(Denoiser(**config), pictures, around=in_bfloat16)[0]
+        for said, dtype, works in (
+            ("", torch.float32, (step, work)),
+            (", bfloat16", torch.bfloat16, (reduced, sampling(64, config=config, around=in_bfloat16))),
+        ):
+            for what, doing, count in zip(("training", "sampling"), works, operations, strict=True):
+                once = seconds(doing, 1)[0] > PATIENCE  # without instructions for bfloat16 one look is enough
+                repeats = 1 if once else size["repeats"]
+                beside_the_peaks(results, f"{what}, {name}{said}", doing, count, peaks[dtype], repeats)
 
     picture_size(results, pictures, size)
     batch_size(results, pictures, size)

@@ -8,15 +8,17 @@ runs/.
 """
 
 import textwrap
+from collections import Counter
 from functools import partial
 
-from bench import bar
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from results import Results, arguments, heading
+from results import Results, arguments, bar, heading
 
 from course_lib import show, weights
+from course_lib.judge import Score
 from course_lib.scene_judge import Answer, evaluate, score, score_drawings
+from course_lib.scenes import understand
 
 FULL, QUICK = dict(drawings=2000, count=192, steps=50), dict(drawings=16, count=4, steps=2)
 GUIDANCE = 2.0
@@ -36,6 +38,21 @@ def asked_for(results: Results, answers: dict[str, Answer], **about) -> None:
         for name, found in score(answer.verdicts).items():
             about |= dict(group=group, what=name, example=answer.captions[0])
             results.record(f"{group}: {name}", found.right / found.of, "share", **found.as_dict(), **about)
+
+
+def what_appears(results: Results, judge, answer: Answer, group: str, most: int = 3) -> None:
+    """How many fruits are there where more were asked for than it ever saw, and how many of those that were asked for?"""
+    there, wanted = [], []
+    for caption, seen in zip(
+        answer.captions, (one for x in answer.pictures.split(64) for one in judge.see(x)), strict=True
+    ):
+        asked = Counter((thing["kind"], thing["colour"]) for thing in understand(caption).things)
+        there.append(len(seen.things))
+        wanted.append((Counter(seen.things) & asked).total())
+    for what, counts in (("fruits in the picture", there), ("of the things asked for", wanted)):
+        for n in range(most + 1):
+            found = Score(counts.count(n), len(counts))
+            results.record(f"{group}: {n} {what}", found.right / found.of, "share", **found.as_dict(), group=group)
 
 
 def draw(answers: dict[str, Answer]) -> Figure:
@@ -80,6 +97,7 @@ def main() -> None:
     options = dict(steps=size["steps"], guidance_scale=GUIDANCE)
     answers = evaluate(model, judge, count=size["count"], seed=args.seed, bar=partial(bar, desc="asking"), **options)
     asked_for(results, answers, **options)
+    what_appears(results, judge, answers["three"], "three")
 
     results.publish(args.out, "scenes", table(results.rows), draw(answers))
 
