@@ -108,6 +108,7 @@ weights: pictures  ## train again the networks that the course ships (over an ho
 	mv runs/scenes/denoiser.safetensors data/scene_denoiser.safetensors
 	mv runs/scenes/scene_denoiser-log.csv data/
 	$(MAKE) figures checksums
+	rm -f $(addsuffix /run.safetensors,runs/shipped runs/shuffled runs/scenes) runs/few_steps-*-steps.safetensors
 
 figures: $(READY)  ## make the pictures of the README again, from the shipped weights
 	$(PYTHON) -m course_lib generate "a green banana" --film --out data/green_banana.png

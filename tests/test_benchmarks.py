@@ -696,8 +696,8 @@ def test_what_appears_in_place_of_three_is_counted():
     rows = measured(scenes.what_appears, Looker(), answer, "three")
     right = {name: row["settings"]["right"] for name, row in rows.items() if row["settings"]["right"]}
     assert right == {
-        "three: 2 fruits in the picture": 2,
-        "three: 1 fruits in the picture": 1,
+        "three: 2 in the picture": 2,
+        "three: 1 in the picture": 1,
         "three: 2 of the things asked for": 1,
         "three: 1 of the things asked for": 1,
         "three: 0 of the things asked for": 1,

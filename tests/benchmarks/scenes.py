@@ -41,7 +41,7 @@ def asked_for(results: Results, answers: dict[str, Answer], **about) -> None:
 
 
 def what_appears(results: Results, judge, answer: Answer, group: str, most: int = 3) -> None:
-    """How many fruits are there where more were asked for than it ever saw, and how many of those that were asked for?"""
+    """How many fruits appear where more were asked for than it ever saw, and how many of those asked for?"""
     there, wanted = [], []
     for caption, seen in zip(
         answer.captions, (one for x in answer.pictures.split(64) for one in judge.see(x)), strict=True
@@ -49,7 +49,7 @@ def what_appears(results: Results, judge, answer: Answer, group: str, most: int 
         asked = Counter((thing["kind"], thing["colour"]) for thing in understand(caption).things)
         there.append(len(seen.things))
         wanted.append((Counter(seen.things) & asked).total())
-    for what, counts in (("fruits in the picture", there), ("of the things asked for", wanted)):
+    for what, counts in (("in the picture", there), ("of the things asked for", wanted)):
         for n in range(most + 1):
             found = Score(counts.count(n), len(counts))
             results.record(f"{group}: {n} {what}", found.right / found.of, "share", **found.as_dict(), group=group)
