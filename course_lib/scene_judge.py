@@ -1,4 +1,4 @@
-"""The judge of scenes: how many fruits it sees, kind and colour of each from left to right, and the background.
+"""The judge of scenes: how many fruits it sees, kind, colour and size of each from left to right, and the background.
 
 As `judge`, it is a separate network, trained on drawings of all 64 pairs with seeds of their own, three fruits side by
 side among them. From what it sees and what was asked for, `score` counts what is right, and what was swapped: the right
@@ -7,7 +7,7 @@ kinds and the right colours, but bound to the wrong things.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from itertools import permutations, product
 from typing import NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from course_lib.attention import Attention
 from course_lib.data import HELD_OUT_PAIRS, TRAINING_PAIRS, Bar, article, from_bytes, no_bar
-from course_lib.fruit import COLOURS, KINDS
+from course_lib.fruit import COLOURS, KINDS, SIZES
 from course_lib.judge import Score, blur_and_noise, fit, generate_many
 from course_lib.scenes import (
     BACKGROUNDS,
@@ -35,6 +35,7 @@ from course_lib.scenes import (
 
 JUDGE_SEED, TEST_SEED = 2_000_001, 2_000_002  # of the judge's drawings; the training scenes have seed 2,000,000
 MOST = 3  # fruits in a scene
+SIZE_WORDS = tuple(SIZES)  # "small", "" and "large"
 SLOTS = [slice(n * (n - 1) // 2, n * (n + 1) // 2) for n in range(1, MOST + 1)]  # of 1 fruit; of 2 fruits; of 3
 
 
@@ -42,6 +43,7 @@ class Seen(NamedTuple):
     """What the judge sees in a picture."""
 
     things: tuple[Thing, ...]  # (kind, colour) from left to right
+    sizes: tuple[str, ...]  # of each, from `SIZE_WORDS`
     background: str
 
 
@@ -66,15 +68,15 @@ class SceneJudge(nn.Module):
         self.readers = nn.Parameter(torch.randn(SLOTS[-1].stop, before))
         self.read = Attention(before, before)
         self.name_it = nn.Sequential(nn.LayerNorm(before), nn.Linear(before, 128), nn.SiLU())
-        self.kind, self.colour = nn.Linear(128, len(KINDS)), nn.Linear(128, len(COLOURS))
+        self.kind, self.colour, self.size = (nn.Linear(128, len(words)) for words in (KINDS, COLOURS, SIZE_WORDS))
         self.count, self.background = nn.Linear(64 * before, MOST), nn.Linear(before, len(BACKGROUNDS))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Look at (B, 3, 64, 64) pictures. Values beyond [-1, 1] are clipped.
 
         Returns:
-            Logits: kinds (B, 6, 8) and colours (B, 6, 8), for the one of a row of one, the two of a row of two, the
-            three of a row of three (see `SLOTS`); count (B, 3); background (B, 6).
+            Logits: kinds (B, 6, 8), colours (B, 6, 8) and sizes (B, 6, 3), for the one of a row of one, the two of a
+            row of two, the three of a row of three (see `SLOTS`); count (B, 3); background (B, 6).
 
         Raises:
             ValueError: the pictures have another shape.
@@ -86,16 +88,18 @@ class SceneJudge(nn.Module):
         known = torch.ones(h.shape[:2], dtype=torch.bool, device=x.device)
         read, _ = self.read(readers, h + self.places, known)
         named = self.name_it(read)
-        return self.kind(named), self.colour(named), self.count(h.flatten(1)), self.background(h.mean(dim=1))
+        each = (self.kind(named), self.colour(named), self.size(named))
+        return *each, self.count(h.flatten(1)), self.background(h.mean(dim=1))
 
     @torch.no_grad()
     def see(self, x: Tensor) -> list[Seen]:
         """What is most likely in each of (B, 3, 64, 64) pictures."""
-        kind, colour, count, background = (logits.argmax(dim=-1).tolist() for logits in self(x))
-        return [
-            Seen(tuple((KINDS[a], COLOURS[b]) for a, b in zip(k[SLOTS[n]], c[SLOTS[n]], strict=True)), BACKGROUNDS[g])
-            for k, c, n, g in zip(kind, colour, count, background, strict=True)
-        ]
+        seen = []
+        for *each, count, background in zip(*(logits.argmax(dim=-1).tolist() for logits in self(x)), strict=True):
+            kinds, colours, sizes = (part[SLOTS[count]] for part in each)
+            things = tuple((KINDS[k], COLOURS[c]) for k, c in zip(kinds, colours, strict=True))
+            seen.append(Seen(things, tuple(SIZE_WORDS[s] for s in sizes), BACKGROUNDS[background]))
+        return seen
 
 
 def judged_scenes(count: int, seed: int) -> list[Scene]:
@@ -105,24 +109,19 @@ def judged_scenes(count: int, seed: int) -> list[Scene]:
 
 
 def judge_loss(judge: SceneJudge, x: Tensor, scenes: Sequence[Scene]) -> Tensor:
-    """The sum of the cross-entropies of count, background, kinds and colours: a scalar.
+    """The sum of the cross-entropies of count, background, kinds, colours and sizes: a scalar.
 
     Only the readers for as many fruits as there are count; the others may say what they like.
     """
-    kinds, colours = torch.full((2, len(scenes), SLOTS[-1].stop), -100)  # -100: not asked
+    named = torch.full((3, len(scenes), SLOTS[-1].stop), -100)  # -100: not asked
     for i, scene in enumerate(scenes):
-        slot = SLOTS[len(scene.fruits) - 1]
-        kinds[i, slot] = torch.tensor([KINDS.index(f.kind) for f in scene.fruits])
-        colours[i, slot] = torch.tensor([COLOURS.index(f.colour) for f in scene.fruits])
+        words = [(KINDS.index(f.kind), COLOURS.index(f.colour), SIZE_WORDS.index(f.size_word)) for f in scene.fruits]
+        named[:, i, SLOTS[len(words) - 1]] = torch.tensor(words).T
     counts = torch.tensor([len(scene.fruits) - 1 for scene in scenes])
     grounds = torch.tensor([BACKGROUNDS.index(scene.background) for scene in scenes])
-    kind, colour, count, background = judge(x)
-    return (
-        F.cross_entropy(kind.flatten(0, 1), kinds.flatten())
-        + F.cross_entropy(colour.flatten(0, 1), colours.flatten())
-        + F.cross_entropy(count, counts)
-        + F.cross_entropy(background, grounds)
-    )
+    *each, count, background = judge(x)
+    of_things = sum(F.cross_entropy(a.flatten(0, 1), b.flatten()) for a, b in zip(each, named, strict=True))
+    return of_things + F.cross_entropy(count, counts) + F.cross_entropy(background, grounds)
 
 
 def train_judge(
@@ -152,7 +151,8 @@ class Verdict(NamedTuple):
     kinds: bool  # the kinds asked for, whatever their colours
     colours: bool  # the colours asked for, whatever wears them
     things: bool  # each colour on its own kind
-    order: bool | None  # and from left to right as asked for
+    sizes: bool | None  # and each "small" and "large" said of it is true
+    order: bool | None  # the things stand from left to right as asked for
     background: bool | None
 
     @property
@@ -168,14 +168,22 @@ class Verdict(NamedTuple):
 
 def compare(asked: Asked, seen: Seen) -> Verdict:
     """Compare what was asked for, each thing with kind and colour, with what the judge sees."""
+    sizes = [thing["size_word"] for thing in asked.things]
     wanted = tuple((thing["kind"], thing["colour"]) for thing in asked.things)
     wanted_kinds, wanted_colours = (Counter(part) for part in zip(*wanted, strict=True))
     kinds, colours = (Counter(part) for part in zip(*seen.things, strict=True))
+    rows = list(zip(seen.things, seen.sizes, strict=True))
+    sized = any(
+        tuple(thing for thing, _ in row) == wanted
+        and all(word in (None, there) for word, (_, there) in zip(sizes, row, strict=True))
+        for row in ([rows] if asked.in_order else permutations(rows))
+    )
     return Verdict(
         count=len(seen.things) == len(wanted),
         kinds=kinds == wanted_kinds,
         colours=colours == wanted_colours,
         things=Counter(seen.things) == Counter(wanted),
+        sizes=sized if any(sizes) else None,
         order=seen.things == wanted if asked.in_order else None,
         background=seen.background == asked.background if asked.background else None,
     )
@@ -215,7 +223,7 @@ def score_drawings(judge: SceneJudge, count: int = 2000, bar: Bar = no_bar) -> d
     scenes = judged_scenes(count, TEST_SEED)
     seen = [one for part in draw_many(scenes, bar=bar).split(256) for one in judge.see(from_bytes(part))]
     verdicts = [
-        compare(Asked(tuple({"kind": k, "colour": c} for k, c in s.things), True, s.background), one)
+        compare(Asked(tuple(vars(f) | {"size_word": f.size_word} for f in s.fruits), True, s.background), one)
         for s, one in zip(scenes, seen, strict=True)
     ]
     of = {
@@ -230,9 +238,12 @@ def score_drawings(judge: SceneJudge, count: int = 2000, bar: Bar = no_bar) -> d
 JOINTS = (" and ", " to the left of ", " to the right of ", " beside ")
 
 
-def sentence(things: Sequence[Thing], form: int, background: str | None = None) -> str:
-    """A caption for things, from left to right. form: which of `JOINTS` stands between them; two alike are "two …"."""
-    names = [article(f"{colour} {kind}") for kind, colour in things]
+def sentence(things: Sequence[Sequence[str]], form: int, background: str | None = None) -> str:
+    """A caption for things, from left to right. form: which of `JOINTS` stands between them; two alike are "two …".
+
+    things: (kind, colour), or (kind, colour, size_word), of each.
+    """
+    names = [article(" ".join((*size_word, colour, kind))) for kind, colour, *size_word in things]
     if len(things) == 2 and things[0] == things[1]:
         kind, colour = things[0]
         said = two(kind, f"{colour} ")
@@ -250,7 +261,8 @@ def questions(count: int = 192, seed: int = 0) -> dict[str, list[str]]:
     - "two held out": two of the eight;
     - "held out alone": one of the eight, and nothing else;
     - "three": three things, of which training has no picture and no caption;
-    - "either order": two things that stood side by side in training, and "beside", so that either may be on the left.
+    - "either order": two things that stood side by side in training, and "beside", so that either may be on the left;
+    - "sizes": two things that stood side by side in training, one "small", the other "large".
 
     In the other groups two things are joined by "and", "to the left of" and "to the right of" in turn. In all, every
     second caption names a background.
@@ -270,6 +282,9 @@ def questions(count: int = 192, seed: int = 0) -> dict[str, list[str]]:
         "held out alone": [(thing,) for thing in chosen(rare)],
         "three": [chosen(TRAINING_PAIRS, max(count, 3))[:3] for _ in range(count)],
         "either order": chosen([(a, b) for a, b in TRAINING_COMBINATIONS if a != b]),
+        "sizes": [
+            ((*a, "small"), (*b, "large")) for a, b in chosen([c for c in TRAINING_COMBINATIONS if len({*c}) == 2])
+        ],
     }
     asked = {}
     for group, wishes in rows.items():

@@ -501,7 +501,7 @@ def test_each_way_of_asking_is_another_and_one_scale_for_all_levels_is_ordinary_
         found = choices.asked(way, noted, judge, likened, size, 0, 1.5)
         assert found.held_out.of == 8 and found.seen.of == 56 and found.distance > 1 and found.seconds == 1.5
     levels = {name: sorted({t for t, _ in calls}) for name, calls in asked.items()}
-    assert levels[choices.BASE] == [0.25, 0.5, 0.75, 1.0] and len(levels["sampler: 10 steps, not 25"]) == 10
+    assert levels[choices.BASE] == [0.25, 0.5, 0.75, 1.0] and len(levels["sampler: 8 steps"]) == 8
     assert levels["sampler: levels closer together near t = 0"][0] < 0.25
     once = {t for t, count in asked["guidance: 3 from t = 0.3 to 0.8, else 1"] if count == 64}
     assert 0.25 in once and model.config
@@ -671,7 +671,7 @@ def test_few_steps_runs_from_end_to_end_and_its_table_holds_every_value(tmp_path
 
 # Scenes
 
-RIGHT = Verdict(count=True, kinds=True, colours=True, things=True, order=True, background=None)
+RIGHT = Verdict(count=True, kinds=True, colours=True, things=True, sizes=None, order=True, background=None)
 SWAPPED = RIGHT._replace(things=False, order=False)
 
 
@@ -690,7 +690,8 @@ def test_what_appears_in_place_of_three_is_counted():
 
     class Looker:
         def see(self, x):
-            return [Seen(things[:2], "white"), Seen(things[1:], "white"), Seen((("banana", "red"),), "white")][: len(x)]
+            rows = (things[:2], things[1:], (("banana", "red"),))
+            return [Seen(row, ("",) * len(row), "white") for row in rows][: len(x)]
 
     answer = Answer(["a red apple and a green pear and a yellow lemon"] * 3, torch.zeros(3, 3, 64, 64), [])
     rows = measured(scenes.what_appears, Looker(), answer, "three")

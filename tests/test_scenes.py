@@ -15,7 +15,7 @@ from course_lib import scene_judge, scenes, weights
 from course_lib.attention import SceneDenoiser
 from course_lib.captions import decode
 from course_lib.data import ALL_PAIRS, HELD_OUT_PAIRS, TRAINING_PAIRS
-from course_lib.fruit import COLOURS, KINDS, PALETTE, Fruit
+from course_lib.fruit import COLOURS, KINDS, PALETTE, SIZES, Fruit
 from course_lib.judge import Score
 from course_lib.scene_judge import SceneJudge, Seen, Verdict, compare, questions, score, sentence
 from course_lib.scenes import (
@@ -268,7 +268,7 @@ def test_scenes_are_drawn_once_and_opened_the_next_time(tmp_path, monkeypatch):
 
 
 ASKED = understand("a red apple to the left of a green banana on a white background")
-RIGHT = Seen((("apple", "red"), ("banana", "green")), "white")
+RIGHT = Seen((("apple", "red"), ("banana", "green")), ("", "large"), "white")
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ RIGHT = Seen((("apple", "red"), ("banana", "green")), "white")
     ],
 )
 def test_a_verdict_names_what_is_wrong(things, background, wrong):
-    verdict = compare(ASKED, Seen(things, background))
+    verdict = compare(ASKED, Seen(things, ("",) * len(things), background))
     found = {name for name in Verdict._fields if getattr(verdict, name) is False}
     assert found | ({"swapped"} if verdict.swapped else set()) == wrong
     assert verdict.all_right == (not wrong)
@@ -295,6 +295,30 @@ def test_beside_asks_for_no_order_and_what_was_not_asked_has_no_score():
     assert verdict.all_right and verdict.order is None and verdict.background is None
     scores = score([verdict, compare(ASKED, RIGHT)])
     assert scores["all right"] == Score(2, 2) and scores["order"] == Score(1, 1) and scores["swapped"] == Score(0, 2)
+
+
+@pytest.mark.parametrize(
+    ("caption", "things", "sizes", "right"),
+    [
+        ("a red apple and a green banana", "ab", ("small", "large"), None),
+        ("a small red apple and a large green banana", "ab", ("small", "large"), True),
+        ("a small red apple and a large green banana", "ab", ("large", "small"), False),
+        ("a small red apple and a large green banana", "ba", ("large", "small"), False),  # and the order is wrong
+        ("a small red apple beside a large green banana", "ba", ("large", "small"), True),
+        ("a small red apple beside a large green banana", "ba", ("small", "large"), False),
+        ("a red apple and a large green banana", "ab", ("small", "large"), True),
+        ("a red apple and a large green banana", "ab", ("small", ""), False),
+        ("a small red apple beside a large red apple", "aa", ("large", "small"), True),
+        ("a small red apple to the left of a large red apple", "aa", ("large", "small"), False),
+        ("two large red apples", "aa", ("large", "large"), True),
+        ("two large red apples", "aa", ("large", ""), False),
+        ("a large red apple", "ab", ("large", ""), False),
+    ],
+)
+def test_a_size_is_right_on_its_own_thing(caption, things, sizes, right):
+    row = tuple({"a": ("apple", "red"), "b": ("banana", "green")}[thing] for thing in things)
+    verdict = compare(understand(caption), Seen(row, sizes, "white"))
+    assert verdict.sizes == right and (right is not False or not verdict.all_right)
 
 
 def test_every_group_of_questions_asks_for_what_it_says():
@@ -310,6 +334,9 @@ def test_every_group_of_questions_asks_for_what_it_says():
     assert all(combination(things) in set(TRAINING_COMBINATIONS) for things in asked["either order"])
     assert all(len(set(things)) == 2 for things in asked["either order"])
     assert {understand(caption).in_order for caption in questions(60)["either order"]} == {False}
+    assert all(combination(things) in set(TRAINING_COMBINATIONS) for things in asked["sizes"])
+    sized = [[thing["size_word"] for thing in understand(caption).things] for caption in questions(60)["sizes"]]
+    assert {tuple(words) for words in sized} == {("small", "large"), ("large", "small")}
     assert questions(60) == questions(60) != questions(60, seed=1)
     assert [len(things_of(understand(caption))) for caption in questions(1)["three"]] == [3]
 
@@ -347,7 +374,8 @@ def test_the_judge_says_what_it_sees_in_the_words_of_the_course():
     seen = judge.see(torch.randn(5, 3, 64, 64))
     for one in seen:
         assert 1 <= len(one.things) <= 3 and set(one.things) <= set(itertools.product(KINDS, COLOURS))
-        assert one.background in BACKGROUNDS
+        assert one.background in BACKGROUNDS and len(one.sizes) == len(one.things)
+        assert set(one.sizes) <= set(SIZES)
     with pytest.raises(ValueError, match=r"shape \(B, 3, 64, 64\), not \(1, 3, 32, 32\)"):
         judge.see(torch.zeros(1, 3, 32, 32))
     with pytest.raises(ValueError, match="leaves open"):
@@ -363,7 +391,8 @@ def test_evaluate_has_every_question_answered_by_its_picture():
         def see(self, x):
             said = [c for captions in questions(4).values() for c in captions]
             asked = [understand(said[int(n)]) for n in x[:, 0, 0, 0].round()]
-            return [Seen(things_of(a), a.background or "grey") for a in asked]
+            sizes = [tuple(thing["size_word"] or "" for thing in a.things) for a in asked]
+            return [Seen(things_of(a), some, a.background or "grey") for a, some in zip(asked, sizes, strict=True)]
 
     numbers = {tuple(row): i for i, row in enumerate(encode([c for g in questions(4).values() for c in g]).tolist())}
 

@@ -211,12 +211,32 @@ if not shutil.which("g++"):
     del CHOICES["compiled"]  # `torch.compile` needs it
 
 
+def plain(generator: torch.Generator) -> Callable:
+    return denoise_step
+
+
+def ancestral(generator: torch.Generator) -> Callable:
+    return partial(ancestral_step, generator=generator)
+
+
+def look_back(generator: torch.Generator) -> Callable:
+    return second_order_step()
+
+
+def closer_near_one(t: Tensor) -> Tensor:
+    return 1 - (1 - t) ** 1.5
+
+
+def closer_near_zero(t: Tensor) -> Tensor:
+    return t**1.5
+
+
 class Way(NamedTuple):
     """How a network is asked."""
 
     guidance: Callable[[float], float] = lambda t: GUIDANCE  # the scale at a noise level
     steps: int | None = None  # None: as many as for the others
-    step: Callable = lambda generator: denoise_step
+    step: Callable = plain
     levels: Callable[[Tensor], Tensor] = lambda t: t  # of evenly spaced ones
 
 
@@ -227,12 +247,15 @@ WAYS = {  # the networks of the base, asked in another way
     f"guidance: 1 above t = 0.8, {GUIDANCE:g} below": Way(lambda t: 1.0 if t > 0.8 else GUIDANCE),
     f"guidance: {GUIDANCE:g} above t = 0.3, 1 below": Way(lambda t: GUIDANCE if t > 0.3 else 1.0),
     f"guidance: {GUIDANCE:g} from t = 0.3 to 0.8, else 1": Way(lambda t: GUIDANCE if 0.3 < t <= 0.8 else 1.0),
-    "sampler: 10 steps, not 25": Way(steps=10),
-    "sampler: 50 steps": Way(steps=50),
-    "sampler: ancestral step": Way(step=lambda generator: partial(ancestral_step, generator=generator)),
-    "sampler: look-back step": Way(step=lambda generator: second_order_step()),
-    "sampler: levels closer together near t = 1": Way(levels=lambda t: 1 - (1 - t) ** 1.5),
-    "sampler: levels closer together near t = 0": Way(levels=lambda t: t**1.5),
+    "sampler: 50 steps, not 25": Way(steps=50),
+    "sampler: ancestral step": Way(step=ancestral),
+    "sampler: look-back step": Way(step=look_back),
+    "sampler: levels closer together near t = 1": Way(levels=closer_near_one),
+    "sampler: levels closer together near t = 0": Way(levels=closer_near_zero),
+    "sampler: 8 steps": Way(steps=8),
+    "sampler: 8 look-back steps": Way(steps=8, step=look_back),
+    "sampler: 8 look-back steps, levels closer near t = 1": Way(steps=8, step=look_back, levels=closer_near_one),
+    "sampler: 8 look-back steps, levels closer near t = 0": Way(steps=8, step=look_back, levels=closer_near_zero),
 }
 
 
