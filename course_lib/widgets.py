@@ -377,18 +377,22 @@ class PromptBox(Panel):
         )  # the fourth names size, colour and kind, the sixth the background too, the last two the kind or the colour
         self.words.value = said[(5 if asked["background"] else 3) if kind and colour else 6 if kind else 7]
 
-    def hear(self, change=None) -> None:
-        """Draw what was typed; where each letter is heard, wait while words are on their way, or only a space came."""
-        *before, last = said = self.words.value.casefold().split() or [""]
-        waiting = bool(self.results) and self.task.done() and said == self.results[-1][0].casefold().split()
-        try:
-            understand(self.words.value)
-        except ValueError:
-            waiting = all(word in VOCABULARY for word in before) and any(w.startswith(last) for w in VOCABULARY)
-        if self.at_once and waiting:
+    def hear(self, change) -> None:
+        """Draw what was typed; where each letter is heard, wait while words are on their way."""
+        if self.at_once and self.coming(change["old"], change["new"]):
             self.say()
         else:
             self.draw()
+
+    @staticmethod
+    def coming(old: str, new: str) -> bool:
+        """Whether what was typed is no sentence yet but may become one, or is the old sentence with a space."""
+        *before, last = said = new.casefold().split() or [""]
+        try:
+            understand(new)
+        except ValueError:
+            return all(word in VOCABULARY for word in before) and any(word.startswith(last) for word in VOCABULARY)
+        return said == old.casefold().split()
 
     def draw(self, change=None) -> None:
         """Begin a new picture; one that is under way is given up. Words it does not know are answered in place."""

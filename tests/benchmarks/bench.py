@@ -210,7 +210,7 @@ def speed(results: Results, pictures, shipped, size: dict) -> None:
     about = dict(guidance_scale=2.0, steps=50)
     with torch.no_grad():
         # guided sampling asks for each picture twice a step; a few steps are timed and scaled up to 50
-        theirs = 50 * statistics.median(
+        unet_took = 50 * statistics.median(
             seconds(lambda: guided(lambda x, t, _: unet(x, (999 * t).long()).sample, x, t, tokens, 2.0), 2)
         )
     for name, model in (("ours", Denoiser().eval()), ("ours, shipped size", shipped)):
@@ -219,8 +219,8 @@ def speed(results: Results, pictures, shipped, size: dict) -> None:
         )
         what = "64 pictures x 50 guided steps"
         results.record(f"{what}, {name}", took, "s", repeats=3, network=model.config, **about)
-        results.record(f"{what}, diffusers UNet2DModel over {name}", theirs / took, "ratio", **about)
-    results.record(f"{what}, diffusers UNet2DModel", theirs, "s", note="2 steps timed, scaled to 50", **about)
+        results.record(f"{what}, diffusers UNet2DModel over {name}", unet_took / took, "ratio", **about)
+    results.record(f"{what}, diffusers UNet2DModel", unet_took, "s", note="2 steps timed, scaled to 50", **about)
     one = statistics.median(seconds(lambda: generate(shipped, tokens[:1], generator=g, steps=100 // size["hurry"]), 5))
     about = dict(repeats=5, guidance_scale=2.0, steps=100, network=shipped.config)
     results.record("1 picture x 100 guided steps, ours, shipped size", one, "s", **about)
@@ -260,7 +260,7 @@ def accuracy(results: Results, pictures, shipped, size: dict) -> None:
         found, name = [], f"{budget:g} s of training"
         for seed in seeds:
             found.append(asked_for(short_run(pictures, tokens, seed, seconds=budget), name, seed))
-        record(found, name, seeds=seeds, seconds=budget, **{k: SHORT_RUNS[k] for k in SHORT_RUNS if k not in sampling})
+        record(found, name, seeds=seeds, seconds=budget, **SHORT_RUNS)
     record([asked_for(shipped, "shipped weights", seeds[0])], "shipped weights", network=shipped.config)
 
 

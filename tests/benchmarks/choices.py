@@ -1,9 +1,10 @@
-"""Every choice of the recipe, one at a time, three seeds each: `make bench-choices`, about an hour; resumes.
+"""Every choice of the recipe changed, three seeds each: `make bench-choices`, over an hour; resumes.
 
-A run of some twenty seconds with the settings of `SHORT_RUNS`, and the same with one thing changed: as many pictures,
-not seconds, so that choices are compared and not machines; the seconds stand beside. Each network is asked for pairs
-seen and held out, and the Fréchet distance tells how far its pictures are, all together, from drawings.
-Results go to data/benchmarks/, those of `--quick` to runs/; what is found there is not measured again.
+A run of some twenty seconds with the settings of `SHORT_RUNS`, and the same with one thing changed (or a few that go
+together, as named): as many pictures, not seconds, so that choices are compared and not machines. Each network is
+asked for pairs seen and held out, and the Fréchet distance tells how far its pictures are, all together, from
+drawings. What a training picture costs is timed beside the recipe's, step by step in turn. Results go to
+data/benchmarks/, those of `--quick` to runs/; what is found there is not measured again.
 """
 
 import json
@@ -11,7 +12,7 @@ import math
 import shutil
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from unittest.mock import patch
 
 import torch
 from bench import LOSSES, SHORT_RUNS, in_bfloat16
-from drawings import Drawings, distance_over_floor, fresh_drawings
+from drawings import Drawings, fresh_drawings, over_floor
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from results import Results, arguments, bar, heading
@@ -28,6 +29,7 @@ from torch import Tensor, nn
 from course_lib import sample as sampling
 from course_lib import show, weights
 from course_lib import train as training
+from course_lib.attention import Attention
 from course_lib.captions import encode
 from course_lib.data import HELD_OUT_PAIRS, TRAINING_PAIRS, Pictures, phrasings, training_pictures
 from course_lib.judge import Score, generate_many, score
@@ -35,12 +37,13 @@ from course_lib.model import Denoiser
 from course_lib.noise import noise_levels
 from course_lib.sample import ancestral_step, denoise_step, guided
 from course_lib.solvers import second_order_step
-from course_lib.train import Run, train
+from course_lib.train import Report, Run, random_levels, train
 
-FULL = dict(pictures=20_480, drawings=512, per_pair=32, per_seen_pair=3, steps=25, seeds=3)
-QUICK = dict(pictures=128, drawings=64, per_pair=1, per_seen_pair=1, steps=2, seeds=2)
+FULL = dict(pictures=20_480, drawings=512, per_pair=32, per_seen_pair=3, steps=25, seeds=3, timed=20)
+QUICK = dict(pictures=128, drawings=64, per_pair=1, per_seen_pair=1, steps=2, seeds=2, timed=1)
 BASE = "the recipe"
 GUIDANCE = SHORT_RUNS["guidance_scale"]
+PATIENCE = 10  # what makes a step more than so many times slower is not trained
 
 
 class Choice(NamedTuple):
@@ -48,7 +51,7 @@ class Choice(NamedTuple):
 
     config: dict = {}  # of the denoiser
     options: dict = {}  # in place of those in SHORT_RUNS
-    patches: Sequence[tuple] = ()  # (module, name, value) while it trains
+    patches: dict = {}  # names in `course_lib.train`, and what they are while it trains
     prepare: Callable = lambda model: None  # changes the network before training
     run: Callable = Run
     loss: Callable | None = None
@@ -58,21 +61,14 @@ class Choice(NamedTuple):
 # What is changed
 
 
-def levels(middle: float, width: float = 1.0, evenly: bool = True) -> Sequence[tuple]:
-    """Noise levels t = sigmoid(n), n ~ N(middle, width^2), as in `random_levels`; or each drawn by itself."""
-
-    def drawn(count: int, generator: torch.Generator) -> Tensor:
-        u = torch.rand(count, generator=generator)
-        u = (torch.arange(count) + u) / count if evenly else u
-        n = middle + width * torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6) / (1 - training.PURE_NOISE))
-        return torch.where(u < 1 - training.PURE_NOISE, torch.sigmoid(n), 1.0)
-
-    return [(training, "random_levels", drawn)]
+def levels(changed: Callable[[Tensor], Tensor]) -> dict:
+    """Noise levels made of the n ~ N(0.5, 1) of `random_levels`, which is infinite at t = 1, in another way."""
+    return dict(random_levels=lambda count, generator: changed(torch.logit(random_levels(count, generator))))
 
 
-def even_levels(count: int, generator: torch.Generator) -> Tensor:
-    """Noise levels from 0 to 1, none more often than another."""
-    return (torch.arange(1, count + 1) - torch.rand(count, generator=generator)) / count
+def one_by_one(count: int, generator: torch.Generator) -> Tensor:
+    """The levels of `random_levels`, but each drawn by itself, not spread evenly over the batch."""
+    return torch.cat([random_levels(1, generator) for _ in range(count)])
 
 
 def weighted(weight: Callable[[Tensor], Tensor]) -> Callable:
@@ -105,31 +101,33 @@ class Nothing(nn.Module):
         return x.new_zeros(*x.shape[:-1], self.width)
 
 
-class Attention(nn.Module):
-    """Around the middle block: every place looks at every other. Vaswani et al. 2017 (arXiv:1706.03762)."""
+class Attentive(nn.Module):
+    """A block, after which every place of the picture looks at every other."""
 
     def __init__(self, block: nn.Module, channels: int):
         super().__init__()
-        self.block, self.norm = block, nn.GroupNorm(8, channels)
-        self.look = nn.MultiheadAttention(channels, 4, batch_first=True)
-        nn.init.zeros_(self.look.out_proj.weight)
+        self.block, self.look = block, Attention(channels, channels)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         h = self.block(x, condition)
-        places = self.norm(h).flatten(2).transpose(1, 2)
-        return h + self.look(places, places, places, need_weights=False)[0].transpose(1, 2).reshape(h.shape)
+        places = h.flatten(2).mT
+        known = places.new_ones(places.shape[:2], dtype=torch.bool)
+        return self.look(places, self.look.norm(places), known)[0].mT.reshape(h.shape)
 
 
 def without_sketch(model: Denoiser) -> None:
+    """What the words alone say is no longer added place by place."""
     model.sketch = Nothing(model.sketch.out_features)
 
 
 def without_next_word(model: Denoiser) -> None:
+    """Each word is understood by itself."""
     model.caption.next_word = Nothing(model.caption.next_word.out_features)
 
 
 def with_attention(model: Denoiser) -> None:
-    model.middle = Attention(model.middle, model.config["channels"][-1])
+    """Attention after the block in the middle."""
+    model.middle = Attentive(model.middle, model.config["channels"][-1])
 
 
 def channels_first(model: Denoiser) -> None:
@@ -146,9 +144,9 @@ class AdamWRun(Run):
 
 
 class CosineRun(Run):
-    """A run whose learning rate falls along half a cosine, over so many steps."""
+    """A run whose learning rate falls along half a cosine."""
 
-    steps = 0
+    steps: int  # of the whole run, as `begun` sets it
 
     def update(self, loss: Tensor, learning_rate: float) -> None:
         share = 0.5 * (1 + math.cos(math.pi * self.step / self.steps))
@@ -158,7 +156,7 @@ class CosineRun(Run):
 class WarmRun(Run):
     """A run whose learning rate rises over the first tenth of its steps."""
 
-    steps = 0
+    steps: int  # of the whole run, as `begun` sets it
 
     def update(self, loss: Tensor, learning_rate: float) -> None:
         super().update(loss, learning_rate * min(1.0, (self.step + 1) / (0.1 * self.steps)))
@@ -176,28 +174,31 @@ CHOICES = {
     "network: level and caption 128 numbers wide, not 64": Choice(config=dict(width=128)),
     "captions: the next word is not heard": Choice(prepare=without_next_word),
     "captions: eight phrasings, not six": Choice(options=dict(phrasings=8)),
-    "captions: none dropped": Choice(patches=[(training, "DROP_CAPTIONS", 0.0)]),
-    "captions: a fifth dropped, not a tenth": Choice(patches=[(training, "DROP_CAPTIONS", 0.2)]),
+    "captions: none dropped, so that guidance leads away from what it never learned": Choice(
+        patches=dict(DROP_CAPTIONS=0.0)
+    ),
+    "captions: a fifth dropped, not a tenth": Choice(patches=dict(DROP_CAPTIONS=0.2)),
     "loss: no weight": Choice(loss=weighted(torch.ones_like)),
     "loss: weight 1 / max(t, 0.1)^2": Choice(loss=weighted(lambda t: t.clamp(min=0.1) ** -2)),
     "loss: weight of the error in eps, (1 - t)^2 / max(t, 0.1)^2": Choice(
         loss=weighted(lambda t: (1 - t) ** 2 * t.clamp(min=0.1) ** -2)
     ),
-    "levels: N(0, 1), not N(0.5, 1)": Choice(patches=levels(0.0)),
-    "levels: N(1, 1)": Choice(patches=levels(1.0)),
-    "levels: N(0.5, 2)": Choice(patches=levels(0.5, 2.0)),
-    "levels: all alike": Choice(patches=[(training, "random_levels", even_levels)]),
-    "levels: each drawn by itself": Choice(patches=levels(0.5, evenly=False)),
+    "levels: N(0, 1), not N(0.5, 1)": Choice(patches=levels(lambda n: torch.sigmoid(n - 0.5))),
+    "levels: N(1, 1)": Choice(patches=levels(lambda n: torch.sigmoid(n + 0.5))),
+    "levels: N(0.5, 4)": Choice(patches=levels(lambda n: torch.sigmoid(2 * n - 0.5))),
+    "levels: all alike": Choice(patches=levels(lambda n: torch.special.ndtr(n - 0.5))),
+    "levels: each drawn by itself": Choice(patches=dict(random_levels=one_by_one)),
+    "levels: none at t = 1": Choice(patches=dict(PURE_NOISE=0.0)),
     "learning rate: 3e-3, not 6e-3": Choice(options=dict(learning_rate=3e-3)),
     "learning rate: 1.2e-2": Choice(options=dict(learning_rate=1.2e-2)),
-    "schedule: falls over the last 60 %, not 30 %": Choice(patches=[(training, "FALL", 0.6)]),
-    "schedule: falls all the way": Choice(patches=[(training, "FALL", 1.0)]),
+    "schedule: falls over the last 60 %, not 30 %": Choice(patches=dict(FALL=0.6)),
+    "schedule: falls all the way": Choice(patches=dict(FALL=1.0)),
     "schedule: half a cosine": Choice(run=CosineRun),
     "schedule: rises over the first tenth": Choice(run=WarmRun),
     "optimiser: AdamW for all, 6e-3": Choice(run=AdamWRun),
     "optimiser: AdamW for all, 2e-3": Choice(run=AdamWRun, options=dict(learning_rate=2e-3)),
-    "average: of the last 3 %, not 10 %": Choice(patches=[(training, "EMA_SHARE", 0.03)]),
-    "average: of the last 30 %": Choice(patches=[(training, "EMA_SHARE", 0.3)]),
+    "average: of the last 3 %, not 10 %": Choice(patches=dict(EMA_SHARE=0.03)),
+    "average: of the last 30 %": Choice(patches=dict(EMA_SHARE=0.3)),
     "average: none": Choice(average=False),
     "batch: 16, not 32": Choice(options=dict(batch_size=16)),
     "batch: 64": Choice(options=dict(batch_size=64)),
@@ -205,29 +206,32 @@ CHOICES = {
     "augmentation: half of the pictures mirrored": Choice(options=dict(flip=True)),
     "memory: channels first": Choice(prepare=channels_first),
     "bfloat16: convolutions and matrix products": Choice(loss=wrapped(in_bfloat16)),
-    "compiled": Choice(loss=wrapped(cache(torch.compile))),
+    **({"compiled": Choice(loss=wrapped(cache(torch.compile)))} if shutil.which("g++") else {}),  # which it needs
 }
-if not shutil.which("g++"):
-    del CHOICES["compiled"]  # `torch.compile` needs it
 
 
 def plain(generator: torch.Generator) -> Callable:
+    """The step of the course."""
     return denoise_step
 
 
 def ancestral(generator: torch.Generator) -> Callable:
+    """The step that puts fresh noise back."""
     return partial(ancestral_step, generator=generator)
 
 
 def look_back(generator: torch.Generator) -> Callable:
+    """The step that counts on the guess to go on changing."""
     return second_order_step()
 
 
 def closer_near_one(t: Tensor) -> Tensor:
+    """Levels that lie closer together near t = 1."""
     return 1 - (1 - t) ** 1.5
 
 
 def closer_near_zero(t: Tensor) -> Tensor:
+    """Levels that lie closer together near t = 0."""
     return t**1.5
 
 
@@ -240,13 +244,13 @@ class Way(NamedTuple):
     levels: Callable[[Tensor], Tensor] = lambda t: t  # of evenly spaced ones
 
 
-WAYS = {  # the networks of the base, asked in another way
+WAYS = {  # the networks of the recipe, asked in another way; no level of theirs lies at 0.82 or at 0.3
     f"guidance: 1, not {GUIDANCE:g}": Way(lambda t: 1.0),
     "guidance: 2": Way(lambda t: 2.0),
     "guidance: 4": Way(lambda t: 4.0),
-    f"guidance: 1 above t = 0.8, {GUIDANCE:g} below": Way(lambda t: 1.0 if t > 0.8 else GUIDANCE),
+    f"guidance: 1 above t = 0.82, {GUIDANCE:g} below": Way(lambda t: 1.0 if t > 0.82 else GUIDANCE),
     f"guidance: {GUIDANCE:g} above t = 0.3, 1 below": Way(lambda t: GUIDANCE if t > 0.3 else 1.0),
-    f"guidance: {GUIDANCE:g} from t = 0.3 to 0.8, else 1": Way(lambda t: GUIDANCE if 0.3 < t <= 0.8 else 1.0),
+    f"guidance: {GUIDANCE:g} from t = 0.3 to 0.82, else 1": Way(lambda t: GUIDANCE if 0.3 < t < 0.82 else 1.0),
     "sampler: 50 steps, not 25": Way(steps=50),
     "sampler: ancestral step": Way(step=ancestral),
     "sampler: look-back step": Way(step=look_back),
@@ -262,8 +266,8 @@ WAYS = {  # the networks of the base, asked in another way
 # Training, asking, recording
 
 
-def trained(choice: Choice, pictures: Pictures, count: int, seed: int) -> tuple[nn.Module, float]:
-    """Train with one thing changed, on so many pictures; the network to ask, and the seconds that it took."""
+def begun(choice: Choice, pictures: Pictures, count: int, seed: int) -> tuple[Run, Iterator[Report]]:
+    """A training run with something changed, on so many pictures, and its steps, to be taken inside `changed`."""
     how = SHORT_RUNS | choice.options
     torch.manual_seed(seed)
     model = Denoiser(**choice.config)
@@ -271,13 +275,39 @@ def trained(choice: Choice, pictures: Pictures, count: int, seed: int) -> tuple[
     run = choice.run(model, learning_rate=how["learning_rate"], seed=seed)
     run.steps = count // how["batch_size"]
     options = dict(batch_size=how["batch_size"], flip=how["flip"], loss=choice.loss or LOSSES[how["loss"]])
-    tokens = pictures.tokens[:, : how["phrasings"]]
-    with ExitStack() as changed:
-        for each in choice.patches:
-            changed.enter_context(patch.object(*each))
-        for _ in show.progress(train(run, pictures.x0, tokens, steps=run.steps, **options), leave=False):
+    torch.manual_seed(seed)  # the blur draws from here: the same, however many numbers the network took
+    return run, train(run, pictures.x0, pictures.tokens[:, : how["phrasings"]], steps=run.steps, **options)
+
+
+def changed(choice: Choice) -> ExitStack:
+    """For a `with`: the names in `course_lib.train` that a choice changes."""
+    stack = ExitStack()
+    for name, value in choice.patches.items():
+        stack.enter_context(patch.object(training, name, value))
+    return stack
+
+
+def cost(choice: Choice, pictures: Pictures, turns: int) -> float:
+    """How long a training picture takes, over one of the recipe's: medians of steps that are taken in turn."""
+    times = []
+    works = [(each, *begun(each, pictures, 10**9, 0)) for each in (choice, CHOICES[BASE])]
+    for turn in range(turns + 2):  # two to warm up
+        for each, run, steps in works:
+            with changed(each):
+                before = run.seconds
+                next(steps)
+            if turn > 1:
+                times.append((run.seconds - before) / (SHORT_RUNS | each.options)["batch_size"])
+    return statistics.median(times[::2]) / statistics.median(times[1::2])
+
+
+def trained(choice: Choice, pictures: Pictures, count: int, seed: int) -> nn.Module:
+    """Train with something changed, on so many pictures; the network to ask."""
+    run, steps = begun(choice, pictures, count, seed)
+    with changed(choice):
+        for _ in show.progress(steps, leave=False):
             pass
-    return (run.ema if choice.average else run.model.eval()), run.seconds
+    return run.ema if choice.average else run.model.eval()
 
 
 class Found(NamedTuple):
@@ -286,73 +316,73 @@ class Found(NamedTuple):
     held_out: Score
     seen: Score
     distance: float  # Fréchet distance over the floor
-    seconds: float  # of training
 
 
-def asked(way: Way, model: Callable, judge, drawings: Drawings, size: dict, seed: int, seconds: float) -> Found:
+def asked(way: Way, model: Callable, judge, drawings: Drawings, size: dict, seed: int) -> Found:
     """Have the judge count, and measure how far the pictures are from drawings."""
 
     def led(x_t, t, tokens):
         return guided(model, x_t, t, tokens, way.guidance(float(t[0])))
 
-    generator = torch.Generator().manual_seed(seed)
-    options = dict(steps=way.steps or size["steps"], guidance_scale=1.0, generator=generator, step=way.step(generator))
-
+    generator, more = (torch.Generator().manual_seed(s) for s in (seed, seed + 1000))
+    options = dict(steps=way.steps or size["steps"], guidance_scale=1.0, generator=generator, step=way.step(more))
+    made = []
+    groups = [[pair for pair in HELD_OUT_PAIRS for _ in range(size["per_pair"])]]
+    groups += [[pair for pair in TRAINING_PAIRS for _ in range(size["per_seen_pair"])]]
+    tokens = [encode([phrasings(*pair)[1] for pair in pairs]) for pairs in groups]
     with patch.object(sampling, "noise_levels", lambda steps: way.levels(noise_levels(steps))):
-        counts = []
-        for pairs, each in ((HELD_OUT_PAIRS, size["per_pair"]), (TRAINING_PAIRS, size["per_seen_pair"])):
-            pairs = [pair for pair in pairs for _ in range(each)]
-            tokens = encode([phrasings(*pair)[1] for pair in pairs])
-            counts.append(score(judge, generate_many(led, tokens, partial(bar, desc="asking"), **options), pairs))
-        return Found(*counts, distance_over_floor(led, judge, drawings, "", **options), seconds)
+        for some in (*tokens, drawings.tokens):
+            made.append(generate_many(led, some, partial(bar, desc="asking"), **options))
+    counts = [score(judge, x, pairs) for x, pairs in zip(made, groups, strict=False)]
+    return Found(*counts, over_floor(judge, made[-1], drawings))
 
 
-def record(results: Results, name: str, found: Sequence[Found], size: dict, seeds: Sequence[int]) -> None:
-    """Four objects for a choice: medians over the seeds, and each of them."""
-    about = dict(choice=name, seeds=list(seeds)) | {k: size[k] for k in ("pictures", "drawings", "steps")}
+def record(results: Results, name: str, found: Sequence[Found], about: dict) -> None:
+    """Three objects for a choice: medians over the seeds, and each of them."""
     for what, counts in (("held out right", [f.held_out for f in found]), ("seen right", [f.seen for f in found])):
         of, right = counts[0].of, [count.right for count in counts]
         value = statistics.median(right) / of
         results.record(f"{what}, {name}", value, "share", of=of, right_for_each_seed=right, **about)
-    for what, unit, values in (
-        ("Fréchet distance over the floor", "ratio", [round(f.distance, 3) for f in found]),
-        ("training", "s", [round(f.seconds, 1) for f in found]),
-    ):
-        results.record(f"{what}, {name}", statistics.median(values), unit, for_each_seed=values, **about)
+    each = [round(f.distance, 3) for f in found]
+    what = f"Fréchet distance over the floor, {name}"
+    results.record(what, statistics.median(each), "ratio", for_each_seed=each, **about)
+
+
+def names_of(rows: list[dict]) -> list[str]:
+    """The choices that were measured, in the order of this file."""
+    there = {row["settings"]["choice"] for row in rows}
+    return [name for name in dict.fromkeys((BASE, *WAYS, *CHOICES)) if name in there]
 
 
 def table(rows: list[dict]) -> str:
     """The recorded values as a page of Markdown, a line for each choice."""
-    found = {row["name"]: row for row in rows}
-    about = rows[0]["settings"]
-    lines = heading("Choices, one at a time", rows)
-    lines += [
-        f"{about['pictures']:,} training pictures, seeds {', '.join(map(str, about['seeds']))} in this order. The"
-    ]
-    lines += [
-        f"Fréchet distance is that of {about['drawings']} pictures, over its floor. The recipe: {SHORT_RUNS}.",
+    found, about = {row["name"]: row for row in rows}, rows[0]["settings"]
+    recipe = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in about["recipe"].items())
+    lines = [
+        *heading("The choices of the recipe", rows),
+        f"{about['pictures']:,} training pictures, seeds {', '.join(map(str, about['seeds']))} in this order.",
+        f"The recipe: {recipe}.",
+        f"The Fréchet distance is that of {about['drawings']} pictures, over its floor. The cost is that of a training",
+        "picture, over the recipe's, timed in turn.",
         "",
-    ]
-    lines += [
-        "| changed | held out right | seen right | Fréchet distance | training |",
+        "| changed | held out right | seen right | Fréchet distance | cost |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for name in dict.fromkeys(row["settings"]["choice"] for row in rows):
+    for name in names_of(rows):
         cells = [name]
         for what in ("held out right", "seen right"):
             settings = found[f"{what}, {name}"]["settings"]
-            shares = (f"{100 * right / settings['of']:.0f} %" for right in settings["right_for_each_seed"])
-            cells.append(", ".join(shares))
+            cells.append(", ".join(f"{100 * n / settings['of']:.0f} %" for n in settings["right_for_each_seed"]))
         each = found[f"Fréchet distance over the floor, {name}"]["settings"]["for_each_seed"]
         cells.append(", ".join(f"{value:.1f}" for value in each))
-        lines.append("| " + " | ".join([*cells, f"{found[f'training, {name}']['value']:.0f} s"]) + " |")
+        took = found.get(f"time of a training picture, {name}")
+        lines.append("| " + " | ".join([*cells, f"{took['value']:.2f}" if took else "–"]) + " |")
     return "\n".join(lines) + "\n"
 
 
 def draw(rows: list[dict]) -> Figure:
     """Each choice a line: its seeds as dots, held out on the left, the Fréchet distance on the right."""
-    names = list(dict.fromkeys(row["settings"]["choice"] for row in rows))
-    found = {row["name"]: row["settings"] for row in rows}
+    names, found = names_of(rows), {row["name"]: row["settings"] for row in rows}
     figure, axes = plt.subplots(1, 2, figsize=(17, 1.5 + 0.42 * len(names)), sharey=True, layout="constrained")
     for place, name in enumerate(names):
         counts = found[f"held out right, {name}"]
@@ -371,6 +401,7 @@ def draw(rows: list[dict]) -> Figure:
     for ax in axes:
         ax.tick_params(labelsize=show.FONT)
         ax.grid(alpha=0.3)
+    plt.close(figure)
     return figure
 
 
@@ -378,31 +409,35 @@ def main() -> None:
     args = arguments(__doc__, "choices")
     size, results = QUICK if args.quick else FULL, Results(args.seed)
     seeds = range(args.seed, args.seed + size["seeds"])
+    about = dict(seeds=list(seeds), recipe=SHORT_RUNS) | {key: size[key] for key in ("pictures", "drawings")}
     path = args.out / "choices.json"
     if path.exists():
-        results.rows = json.loads(path.read_text())
-        before = {key: results.rows[0][key] for key in ("versions", "seed")}
-        if before != {key: results.about[key] for key in before}:
-            sys.exit(f"{path} was measured with {before}. Delete it to measure everything here, or give another --out.")
+        rows = json.loads(path.read_text())
+        measured = {key: rows[0]["settings"][key] for key in about} | {"versions": rows[0]["versions"]}
+        if measured != about | {"versions": results.about["versions"]}:
+            sys.exit(
+                f"{path} was measured with {measured}. Delete it to measure everything anew, or give another --out."
+            )
+        results.rows = [row for row in rows if row["settings"]["choice"] in (*CHOICES, *WAYS)]
     done = {row["settings"]["choice"] for row in results.rows}
     pictures, judge = training_pictures(bar=bar), weights.load_judge()
     drawings = fresh_drawings(judge, size["drawings"], args.seed)
-
-    def keep(name: str, found: Sequence[Found]) -> None:
-        record(results, name, found, size, seeds)
-        results.write(path)
 
     for name, choice in CHOICES.items():
         ways = {name: Way()} | (WAYS if name == BASE else {})
         if done >= ways.keys():
             continue
+        ratio = cost(choice, pictures, size["timed"])
+        if ratio > PATIENCE:
+            print(f"{name}: {ratio:.0f} times slower, and left out", file=sys.stderr)
+            continue
         models = [trained(choice, pictures, size["pictures"], seed) for seed in seeds]
         for way in (way for way in ways if way not in done):
-            found = [
-                asked(ways[way], model, judge, drawings, size, seed, took)
-                for seed, (model, took) in zip(seeds, models, strict=True)
-            ]
-            record(results, way, found, size, seeds)
+            found = [asked(ways[way], model, judge, drawings, size, s) for s, model in zip(seeds, models, strict=True)]
+            record(results, way, found, about | dict(choice=way, steps=ways[way].steps or size["steps"]))
+            if way == name:
+                more = about | dict(choice=name, turns=size["timed"])
+                results.record(f"time of a training picture, {name}", ratio, "ratio", **more)
             results.write(path)
     results.publish(args.out, "choices", table(results.rows), draw(results.rows))
 

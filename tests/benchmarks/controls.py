@@ -6,12 +6,13 @@ their intervals; under 20 minutes on two cores. Results go to data/benchmarks/, 
 """
 
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
 import torch
 from bench import SHORT_RUNS, short_run
-from drawings import FRESH_SEED, Drawings, distance_over_floor, features, fresh_drawings
+from drawings import FRESH_SEED, Drawings, distance_over_floor, features, fresh_drawings, over_floor
 from results import Results, arguments, bar, heading
 from torch import Tensor
 
@@ -30,7 +31,7 @@ from course_lib.data import (
 )
 from course_lib.files import DATA
 from course_lib.judge import Score, evaluate, generate_many, score, score_drawings
-from course_lib.measure import frechet_distance, nearest
+from course_lib.measure import nearest
 from course_lib.noise import add_noise
 from course_lib.sample import denoise_step, guided
 
@@ -84,9 +85,9 @@ def training_set(results: Results, pictures: Pictures, judge, fresh: int, seed: 
         results.record(name, statistics.median(distance), "rms difference", **about)
 
 
-def judges_error(results: Results, judge, count: int) -> None:
+def judges_error(results: Results, judge, count: int, seed: int) -> None:
     """Control 2: how often is the judge wrong about fresh drawings?"""
-    fruits = random_fruits(HELD_OUT_PAIRS, -(-count // len(HELD_OUT_PAIRS)), FRESH_SEED + 1)
+    fruits = random_fruits(HELD_OUT_PAIRS, -(-count // len(HELD_OUT_PAIRS)), FRESH_SEED + 1000 + seed)
     held_out = score(judge, draw_many(fruits, bar=partial(bar, desc="drawing")), [(f.kind, f.colour) for f in fruits])
     for what, (right, of) in (
         ("", score_drawings(judge, count, bar=partial(bar, desc="drawing"))),
@@ -97,7 +98,10 @@ def judges_error(results: Results, judge, count: int) -> None:
 
 
 def asked_for(results: Results, who: str, models: Sequence, judge, seed: int, about: dict | None = None, **options):
-    """Controls 3 to 5: how often is it right, all models together, each with a seed of its own for the sampling?"""
+    """Controls 3 to 5: how often is it right, all models together, each with a seed of its own for the sampling?
+
+    Several pictures of one network have an interval; of several networks, the least and the most say more.
+    """
     seeds = range(seed, seed + len(models))
     found = [
         evaluate(model, judge, seed=s, bar=partial(bar, desc=f"{who}, seed {s}"), **options)
@@ -110,6 +114,8 @@ def asked_for(results: Results, who: str, models: Sequence, judge, seed: int, ab
             total.as_dict() | options | (about or {}) | dict(sampling_seeds=list(seeds), share_for_each_seed=each)
         )
         settings |= dict(least=min(each), most=max(each)) if len(each) > 1 else {}
+        if any(model is not models[0] for model in models):
+            del settings["interval"]
         results.record(f"{name} right, {who}", total.right / total.of, "share", **settings)
 
 
@@ -139,7 +145,7 @@ def short_runs(results: Results, pictures: Pictures, drawings: Drawings, judge, 
     labels = label_tokens([(f.kind, f.colour) for f in pictures.fruits])
     seeds = range(seed, seed + size["training_seeds"])
     about = SHORT_RUNS | dict(training_steps=size["training_steps"], training_seeds=list(seeds))
-    options = dict(steps=size["steps"], guidance_scale=SHORT_RUNS["guidance_scale"])
+    few["guidance_scale"] = SHORT_RUNS["guidance_scale"]
     for who, told, config, asked in (
         ("ordinary captions", tokens, {}, lambda model: model),
         ("shuffled captions", shuffled, {}, lambda model: model),
@@ -147,13 +153,14 @@ def short_runs(results: Results, pictures: Pictures, drawings: Drawings, judge, 
     ):
         models = [asked(short_run(pictures, told, s, config, steps=size["training_steps"])) for s in seeds]
         who = f"short run, {who}"
-        asked_for(results, who, models, judge, seed, about, **few, **options)
+        asked_for(results, who, models, judge, seed, about, **few)
         if asked is not asked_by_label:  # who knows pairs only hears nothing of sizes and backgrounds
-            noise = torch.Generator().manual_seed(seed)
-            ratio = distance_over_floor(models[0], judge, drawings, who, generator=noise, **options)
-            results.record(
-                f"Fréchet distance, {who}, over the floor", ratio, "ratio", pictures=len(drawings.pairs), **about
-            )
+            options = dict(generator=torch.Generator().manual_seed(seed), steps=size["steps"])
+            options["guidance_scale"] = few["guidance_scale"]
+            each = [distance_over_floor(model, judge, drawings, who, **options) for model in models]
+            more = about | dict(pictures=len(drawings.pairs), steps=size["steps"], for_each_seed=each)
+            what = f"Fréchet distance, {who}, over the floor"
+            results.record(what, statistics.median(each), "ratio", **more)
 
 
 def likeness(results: Results, model, judge, drawings: Drawings, steps: int, seed: int, guidances=(1.0, 2.0, 3.0)):
@@ -163,10 +170,10 @@ def likeness(results: Results, model, judge, drawings: Drawings, steps: int, see
     for scale in guidances:
         options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=scale)
         made = generate_many(model, drawings.tokens, partial(bar, desc=f"guidance {scale:g}"), 32, **options)
-        distance, name = frechet_distance(features(judge, made), drawings.seen), f"guidance {scale:g}"
+        ratio, name = over_floor(judge, made, drawings), f"guidance {scale:g}"
         about |= dict(guidance_scale=scale, steps=steps)
-        results.record(f"Fréchet distance, {name}", distance, "squared distance", **about)
-        results.record(f"Fréchet distance, {name}, over the floor", distance / drawings.floor, "ratio", **about)
+        results.record(f"Fréchet distance, {name}", ratio * drawings.floor, "squared distance", **about)
+        results.record(f"Fréchet distance, {name}, over the floor", ratio, "ratio", **about)
 
 
 @torch.no_grad()
@@ -181,29 +188,37 @@ def where_it_is_lost(results: Results, model, judge, drawings: Drawings, steps: 
             for t, s in zip(levels[:-1], levels[1:], strict=True):
                 x_t = denoise_step(x_t, guided(model, x_t, t, tokens, 1.0), t, s)
             made.append(x_t)
-        ratio = frechet_distance(features(judge, torch.cat(made)), drawings.seen) / drawings.floor
+        ratio = over_floor(judge, torch.cat(made), drawings)
         about = dict(pictures=len(drawings.pairs), guidance_scale=1.0, steps=len(levels) - 1, t=start)
         results.record(f"Fréchet distance, drawings noised to t = {start:g}, over the floor", ratio, "ratio", **about)
 
 
-def bananas(results: Results, model, judge, pictures: Pictures, count: int, steps: int, seed: int):
-    """The first eight green bananas of the seed, none chosen, over the training pictures nearest to each: a figure."""
+def copies(results: Results, model, judge, pictures: Pictures, count: int, steps: int, seed: int):
+    """Control 7: how near are generated green bananas to training pictures, beside fresh drawings of them?
+
+    Returns a figure of the first eight of the seed, none chosen, over the training pictures nearest to each.
+    """
     options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=SHIPPED_GUIDANCE)
     made = generate_many(model, encode(["a green banana"] * count), partial(bar, desc="bananas"), **options)
     drawn = draw_many(random_fruits([("banana", "green")], count, FRESH_SEED + seed))
-    for what, some in ((f"{count} fresh drawings of green bananas", drawn), (f"{count} generated green bananas", made)):
-        distance, in_pixels = (found[:, 0] for found in nearest(some, pictures.x0))
-        found = [words((f.kind, f.colour)) for f in (pictures.fruits[i] for i in in_pixels)]
-        about = dict(of=count, least=distance.min().item(), nearest_is={name: found.count(name) for name in {*found}})
+
+    def name_of(places: Tensor) -> list[str]:
+        return [words((f.kind, f.colour)) for f in (pictures.fruits[i] for i in places)]
+
+    for what, some in (("fresh drawings of", drawn), ("generated", made)):
+        distance, places = (found[:, 0] for found in nearest(some, pictures.x0))
+        about = dict(of=count, least=distance.min().item(), nearest_is=dict(Counter(name_of(places)).most_common()))
         median = statistics.median(distance.tolist())
-        results.record(f"nearest training picture, {what}, median", median, "rms difference", **about)
-    made, distance, in_pixels = made[:8], distance[:8], in_pixels[:8]
+        what = f"nearest training picture, {count} {what} green bananas, median"
+        results.record(what, median, "rms difference", steps=steps, **about)
+    made = made[:8]
+    in_pixels = nearest(made, pictures.x0)[1][:, 0]
     to_the_judge = torch.cdist(features(judge, made), features(judge, pictures.x0)).argmin(dim=1)
-    names = [[words((f.kind, f.colour)) for f in (pictures.fruits[i] for i in at)] for at in (in_pixels, to_the_judge)]
+    names = name_of(in_pixels) + name_of(to_the_judge)
     labels = ["generated", "nearest\nin pixels", "nearest\nto the judge"]
     figure = show.rows([made, pictures.x0[in_pixels], pictures.x0[to_the_judge]], labels=labels, height=1.7)
     figure.set_figheight(1.25 * figure.get_figheight())  # room for the names
-    for ax, name in zip(figure.axes[8:], names[0] + names[1], strict=True):
+    for ax, name in zip(figure.axes[8:], names, strict=True):
         ax.set_xlabel(name.replace(" ", "\n"), fontsize=show.FONT)
     return figure
 
@@ -240,21 +255,22 @@ def main() -> None:
     )
 
     training_set(results, pictures, judge, size["fresh"], seed)
-    judges_error(results, judge, size["drawings"])
-    few = dict(per_pair=size["per_pair"], per_seen_pair=size["per_seen_pair"], steps=steps)
+    judges_error(results, judge, size["drawings"], seed)
+    many = dict(per_pair=size["per_pair"], per_seen_pair=size["per_seen_pair"], steps=steps)
     models = [shipped] * size["seeds"]
-    asked_for(results, "shipped weights", models, judge, seed, guidance_scale=SHIPPED_GUIDANCE, **few)
-    few = dict(per_pair=size["control_per_pair"], per_seen_pair=size["control_per_seen_pair"])
-    for scale in (1.0, 2.0):
-        options = few | dict(steps=steps, guidance_scale=scale)
-        asked_for(results, f"shipped weights, guidance {scale:g}", [shipped], judge, seed, **options)
-    options = few | dict(steps=steps, guidance_scale=SHIPPED_GUIDANCE)
-    asked_for(results, "shuffled captions", [shuffled], judge, seed, **options)
+    asked_for(results, "shipped weights", models, judge, seed, guidance_scale=SHIPPED_GUIDANCE, **many)
+    few = dict(per_pair=size["control_per_pair"], per_seen_pair=size["control_per_seen_pair"], steps=steps)
+    for who, model, scale in (
+        ("shipped weights, guidance 1", shipped, 1.0),
+        ("shipped weights, guidance 2", shipped, 2.0),
+        ("shuffled captions", shuffled, SHIPPED_GUIDANCE),
+    ):
+        asked_for(results, who, [model], judge, seed, guidance_scale=scale, **few)
     short_runs(results, pictures, fresh_drawings(judge, size["small_likeness"], seed), judge, size, seed, **few)
     drawings = fresh_drawings(judge, size["likeness"], seed)
     likeness(results, shipped, judge, drawings, steps, seed)
     where_it_is_lost(results, shipped, judge, drawings, steps, seed)
-    figure = bananas(results, shipped, judge, pictures, size["bananas"], steps, seed)
+    figure = copies(results, shipped, judge, pictures, size["bananas"], steps, seed)
 
     results.publish(args.out, "controls", table(results.rows), figure)
 

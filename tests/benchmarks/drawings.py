@@ -39,15 +39,17 @@ def fresh_drawings(judge, count: int, seed: int) -> Drawings:
     fruits = [random_fruit(g) for _ in range(count)]
     others = [random_fruit(g, f.kind, f.colour, f.size_word, f.background) for f in fruits]
     drawn, others = (draw_many(some, bar=partial(bar, desc="drawing")) for some in (fruits, others))
-    pairs, tokens, seen = (
-        [(f.kind, f.colour) for f in fruits],
-        caption_tokens(fruits)[:, FULLEST],
-        features(judge, drawn),
-    )
-    return Drawings(pairs, tokens, others, seen, frechet_distance(features(judge, others), seen))
+    seen = features(judge, drawn)
+    floor = frechet_distance(features(judge, others), seen)
+    return Drawings([(f.kind, f.colour) for f in fruits], caption_tokens(fruits)[:, FULLEST], others, seen, floor)
+
+
+def over_floor(judge, pictures: Tensor, drawings: Drawings) -> float:
+    """How much further pictures of the drawings' captions are from them than other drawings are."""
+    return frechet_distance(features(judge, pictures), drawings.seen) / drawings.floor
 
 
 def distance_over_floor(model: Callable, judge, drawings: Drawings, who: str, **options) -> float:
-    """How much further generated pictures of the drawings' captions are from them than other drawings are."""
+    """The same for pictures that a model is yet to generate, with the options of `generate`."""
     made = generate_many(model, drawings.tokens, partial(bar, desc=f"{who}: likeness"), **options)
-    return frechet_distance(features(judge, made), drawings.seen) / drawings.floor
+    return over_floor(judge, made, drawings)

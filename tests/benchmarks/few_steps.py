@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from bench import seconds
 from controls import SHIPPED_GUIDANCE
-from drawings import Drawings, features, fresh_drawings
+from drawings import Drawings, fresh_drawings, over_floor
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
@@ -21,7 +21,6 @@ from course_lib import show, weights
 from course_lib.data import HELD_OUT_PAIRS
 from course_lib.files import DATA
 from course_lib.judge import generate_many, score
-from course_lib.measure import frechet_distance
 from course_lib.model import Denoiser
 from course_lib.sample import denoise_step, generate
 from course_lib.solvers import second_order_step
@@ -51,10 +50,9 @@ def quality(results: Results, way: tuple, model, judge, drawings: Drawings, long
             found = score(judge, made[members], [drawings.pairs[i] for i in places])
             what = f"{group} right, {name}, steps {steps}"
             results.record(what, found.right / found.of, "share", **found.as_dict(), **about)
-        distance, about = frechet_distance(features(judge, made), drawings.seen), about | dict(pictures=len(made))
-        results.record(f"Fréchet distance, {name}, steps {steps}", distance, "squared distance", **about)
-        what = f"Fréchet distance over the floor, {name}, steps {steps}"
-        results.record(what, distance / drawings.floor, "ratio", **about)
+        ratio, about = over_floor(judge, made, drawings), about | dict(pictures=len(made))
+        results.record(f"Fréchet distance, {name}, steps {steps}", ratio * drawings.floor, "squared distance", **about)
+        results.record(f"Fréchet distance over the floor, {name}, steps {steps}", ratio, "ratio", **about)
 
 
 def waiting(results: Results, shipped, distilled, drawings: Drawings, repeats: int) -> None:

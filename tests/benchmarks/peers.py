@@ -78,7 +78,7 @@ def measure(name: str, args: argparse.Namespace) -> list[dict]:
         settings |= dict(source=peer.source, note=peer.note)
     settings["parameters"] = sum(p.numel() for p in network.parameters())
     results = Results(args.seed)
-    results.about["command"] = f'make bench-peers PEERS="--only {name}"'
+    results.about["command"] = "make bench-peers"
     packages = ("torch", "diffusers", "smalldiffusion", "denoising-diffusion-pytorch")
     results.about["versions"] |= {package: version(package) for package in packages}
     spent, done, times = 0.0, 0, []
@@ -185,9 +185,10 @@ def main() -> int:
         sys.exit(
             f"{path} holds {', '.join(sorted(others))} of another machine, and a table is of one: give another --out."
         )
+    results = [result for result in results if result["machine"] == here]
     for name in args.only:
         mine = [result for result in results if result["settings"]["peer"] == name]
-        measured = mine and mine[0]["settings"]["minutes"] == sorted(args.minutes) and mine[0]["machine"] == here
+        measured = mine and mine[0]["settings"]["minutes"] == sorted(args.minutes)
         if measured and not args.again:
             print(f"{name} is in {path} already; --again measures anew", file=sys.stderr)
             continue

@@ -28,7 +28,7 @@ from course_lib.files import DATA, read_tensors, write_tensors
 from course_lib.model import Denoiser
 from course_lib.sample import generate
 
-PATIENCE = 1.0  # seconds: of growing sizes, the first that takes longer is the last that is tried
+PATIENCE = 1.0  # seconds: of growing sizes, the first that takes longer is the last; a step that does is timed once
 FEW = 16  # pictures that are sampled where their number is not the question
 
 # products: sides of matrices; convolutions: (batch, channels, side), from those of our networks to a large friendly
@@ -97,10 +97,11 @@ def where_the_time_goes(results: Results, name: str, step: Callable, repeats: in
     """Of a training step: which share goes into convolutions, which into Muon, which into all the small things?"""
     step()
     with torch.profiler.profile() as seen:
+        began = time.perf_counter()
         for _ in range(repeats):
             step()
+        total = 1e6 * (time.perf_counter() - began)  # in microseconds, as the events are
     events = seen.key_averages()
-    total = sum(event.self_cpu_time_total for event in events)
     muon = sum(event.cpu_time_total for event in events if event.key == "Optimizer.step#Muon.step")
     convolutions = sum(event.self_cpu_time_total for event in events if "convolution" in event.key)
     parts = {"convolutions": convolutions, "Muon": muon, "the rest": total - convolutions - muon}
@@ -319,8 +320,7 @@ def main() -> None:
             (", bfloat16", torch.bfloat16, (reduced, sampling(64, config=config, around=in_bfloat16))),
         ):
             for what, doing, count in zip(("training", "sampling"), works, operations, strict=True):
-                once = seconds(doing, 1)[0] > PATIENCE  # without instructions for bfloat16 one look is enough
-                repeats = 1 if once else size["repeats"]
+                repeats = 1 if seconds(doing, 1)[0] > PATIENCE else size["repeats"]
                 beside_the_peaks(results, f"{what}, {name}{said}", doing, count, peaks[dtype], repeats)
 
     picture_size(results, pictures, size)

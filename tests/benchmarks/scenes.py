@@ -40,19 +40,22 @@ def asked_for(results: Results, answers: dict[str, Answer], **about) -> None:
             results.record(f"{group}: {name}", found.right / found.of, "share", **found.as_dict(), **about)
 
 
-def what_appears(results: Results, judge, answer: Answer, group: str, most: int = 3) -> None:
+def what_appears(results: Results, judge, answer: Answer, group: str, **about) -> None:
     """How many fruits appear where more were asked for than it ever saw, and how many of those asked for?"""
     there, wanted = [], []
-    for caption, seen in zip(
-        answer.captions, (one for x in answer.pictures.split(64) for one in judge.see(x)), strict=True
-    ):
+    seen = [one for part in answer.pictures.split(64) for one in judge.see(part)]
+    for caption, one in zip(answer.captions, seen, strict=True):
         asked = Counter((thing["kind"], thing["colour"]) for thing in understand(caption).things)
-        there.append(len(seen.things))
-        wanted.append((Counter(seen.things) & asked).total())
-    for what, counts in (("in the picture", there), ("of the things asked for", wanted)):
-        for n in range(most + 1):
-            found = Score(counts.count(n), len(counts))
-            results.record(f"{group}: {n} {what}", found.right / found.of, "share", **found.as_dict(), group=group)
+        there.append(len(one.things))
+        wanted.append((Counter(one.things) & asked).total())
+    for what, counts, numbers in (
+        ("in the picture", there, range(1, 4)),
+        ("of the things asked for", wanted, range(4)),
+    ):
+        for n in numbers:
+            found, name = Score(counts.count(n), len(counts)), f"{n} {what}"
+            more = found.as_dict() | about | dict(group=group, what=name, example=answer.captions[0])
+            results.record(f"{group}: {name}", found.right / found.of, "share", **more)
 
 
 def draw(answers: dict[str, Answer]) -> Figure:
@@ -97,7 +100,7 @@ def main() -> None:
     options = dict(steps=size["steps"], guidance_scale=GUIDANCE)
     answers = evaluate(model, judge, count=size["count"], seed=args.seed, bar=partial(bar, desc="asking"), **options)
     asked_for(results, answers, **options)
-    what_appears(results, judge, answers["three"], "three")
+    what_appears(results, judge, answers["three"], "three", **options)
 
     results.publish(args.out, "scenes", table(results.rows), draw(answers))
 
