@@ -182,8 +182,9 @@ def test_the_readme_says_how_few_steps_will_do_and_what_was_right_about_two_frui
         found, swapped = (two[f"{group}: {what}"]["settings"] for what in ("all right", "swapped"))
         alone = group in ("held out alone", "three")  # of one thing nothing can be swapped; three are never there
         said.append(f"| {label} | {counted(found)} | {'–' if alone else swapped['right']} |")
-    seen = two["judge, fresh drawings: all right"]["settings"]
+    seen, sized = (two[f"judge, fresh drawings: {what}"]["settings"] for what in ("order", "all right"))
     said.append(f"right about {seen['right']:,} of {seen['of']:,} fresh drawings")
+    said.append(f"with all their sizes about {sized['right']:,}.")
     assert missing(said) == []
 
 
@@ -579,9 +580,7 @@ def test_scaling_runs_from_end_to_end_and_shows_what_it_recorded(tmp_path, monke
 
 def test_each_choice_changes_the_training_it_is_about(monkeypatch):
     monkeypatch.setattr(choices.show, "progress", lambda reports, leave: reports)
-    few = bench.SHORT_RUNS | dict(batch_size=4)
-    for module in (bench, choices):
-        monkeypatch.setattr(module, "SHORT_RUNS", few)
+    monkeypatch.setattr(choices, "SHORT_RUNS", choices.SHORT_RUNS | dict(batch_size=4))
     pictures = small_set()
 
     def guess(model) -> list[float]:
@@ -592,8 +591,7 @@ def test_each_choice_changes_the_training_it_is_about(monkeypatch):
     base = pytest.approx(guesses[choices.BASE], abs=1e-5)
     same = {name for name, found in guesses.items() if found == base}
     assert same <= {choices.BASE, "memory: channels first"}
-    short = bench.short_run(pictures, pictures.tokens[:, : few["phrasings"]], 0, steps=16)
-    assert guess(short) == base  # the recipe is that of the short runs, and no change stayed behind
+    assert guess(choices.trained(choices.CHOICES[choices.BASE], pictures, 64, 0)) == base  # nothing stayed behind
 
 
 @pytest.mark.parametrize(

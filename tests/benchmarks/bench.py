@@ -314,8 +314,8 @@ def draw(rows: list[dict]) -> Figure:
         ax.tick_params(labelsize=show.FONT)
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(alpha=0.3)
-    axes[0].set_ylim(0, 102)
-    axes[1].set_ylim(bottom=0)
+    axes[0].set_ylim(top=101)
+    axes[1].set_ylim(0, 1.15 * axes[1].get_ylim()[1])
     figure.legend(loc="outside upper center", ncols=2, fontsize=show.FONT, frameon=False)
     plt.close(figure)
     return figure
