@@ -36,6 +36,7 @@ BATCH = 64
 SHORT_RUNS = dict(learning_rate=6e-3, batch_size=32, flip=False, phrasings=6, loss="blurred_loss", guidance_scale=3.0)
 BLURS = (2, 4, 8)  # sides of the squares of pixels that become one in `blurred_loss`
 
+# hurry: what is timed is repeated so many times less, in so many times fewer steps
 FULL = dict(budgets=(30, 60, 180), seeds=3, per_pair=32, per_seen_pair=8, steps=50, drawings=512, hurry=1)
 QUICK = dict(budgets=(1, 2), seeds=2, per_pair=1, per_seen_pair=1, steps=2, drawings=64, hurry=50)
 

@@ -130,7 +130,7 @@ def table(results: list[dict]) -> str:
         took = next(r for r in results if r["settings"]["peer"] == name and r["unit"] == "s")
         row.append(f"{took['value']:.1f} s" + ("" if took["settings"]["guided"] else ", not guided"))
         rows.append([*row, f"{found[f'{name}: peak memory of training']['value']:.0f} MiB"])
-    lines = heading("Beside other people's networks", results)
+    lines = heading("Beside other people's networks", [results[0] | dict(command="make bench-peers")])
     lines += ["| " + " | ".join(row) + " |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]]]
     notes = {name: found[f"{name}: training"]["settings"].get("note") for name in names}
     return "\n".join([*lines, "", *(f"- {name}: {note}." for name, note in notes.items() if note)]) + "\n"
