@@ -79,8 +79,11 @@ def percent(share: float, digits: int = 0) -> str:
 
 def counted(about: dict) -> str:
     """A count, and its interval or the least and the most, as two cells of a table: 3 of 4 | 30 % to 95.4 %."""
-    low, high = (percent(end, 1) for end in about.get("interval") or (about["least"], about["most"]))
-    return f"{about['right']:,} of {about['of']:,} | {low} to {high}"
+    if "interval" in about:
+        span = " to ".join(percent(end, 1) for end in about["interval"])
+    else:
+        span = f"least {percent(about['least'], 1)}, most {percent(about['most'], 1)}"
+    return f"{about['right']:,} of {about['of']:,} | {span}"
 
 
 def told() -> str:
@@ -137,20 +140,24 @@ def test_the_readme_says_what_the_controls_found():
     for what in ("recorded as a held-out pair", "the judge names as a held-out pair"):
         assert rows[f"training pictures {what}"]["value"] == 0  # README says "none"
     assert rows["training captions that name a held-out pair"]["value"] == 0
-    wrong = rows["judge wrong about fresh drawings"]["settings"]
+    wrong, held_out = (rows[f"judge wrong about fresh drawings{of}"]["settings"] for of in ("", " of held-out pairs"))
     unseen, seen = (
-        rows[f"nearest training picture, fresh {kind} drawings, median"] for kind in ("held-out", "training")
+        rows[f"nearest training picture, fresh {kind} drawings, median"]["value"] for kind in ("held-out", "training")
     )
-    assert unseen["settings"]["nearest_is_of_the_same_pair"] == 0
-    same, of = (seen["settings"][key] for key in ("nearest_is_of_the_same_pair", "drawings"))
     made, drawn = (
-        rows[f"nearest training picture, 128 {what} green bananas, median"]["value"]
+        rows[f"nearest training picture, 128 {what} green bananas, median"]
         for what in ("generated", "fresh drawings of")
+    )
+    label, ordinary = (
+        rows[f"seen right, short run, {told}"]["settings"] for told in ("one made-up word a pair", "ordinary captions")
     )
     said += [
         f"wrong about {wrong['wrong']} of {wrong['of']:,} fresh drawings",
-        f"that of a fresh drawing of a training pair is of the same pair for {same} of {of}",
-        f"{made:.2f} from it, fresh drawings of green bananas {drawn:.2f}",
+        f"of held-out pairs about {held_out['wrong']} of {held_out['of']:,}",
+        f"(median {unseen:.2f} and {seen:.2f}, root mean square difference of the pixels)",
+        f"the median is {made['value']:.2f}, for 128 fresh drawings of them {drawn['value']:.2f}",
+        f"{made['settings']['least']:.2f} away, and {drawn['settings']['least']:.2f}.",
+        f"{label['right']} of {label['of']} right, against {ordinary['right']}.",
     ]
     assert missing(said) == []
 
@@ -161,13 +168,16 @@ def test_the_readme_says_how_few_steps_will_do_and_what_was_right_about_two_frui
         few[f"held out right, {way}"]["settings"]
         for way in ("distilled, plain step, steps 4", "shipped, plain step, steps 50")
     )
+    what = "Fréchet distance over the floor, "
+    far = {name.removeprefix(what): row["value"] for name, row in few.items() if name.startswith(what)}
     took = {steps: few[f"16 pictures x {steps} steps with guidance, shipped"]["value"] for steps in (50, 100)}
     said = [
         f"16 pictures in {few['16 pictures x 4 steps, distilled']['value']:.2f} s",
         f"not the {took[50]:.1f} s of 50 guided steps ({took[100]:.1f} s of 100)",
         f"Of {student['of']} pictures of held-out pairs {student['right']} are right",
         f"of those in 50 guided steps {teacher['right']}.",
-        f"{few['Fréchet distance over the floor, shipped, plain step, steps 50']['value']:.0f} times as far",
+        f"pictures are {far['distilled, plain step, steps 4']:.0f} times as far from drawings",
+        f"those of 50 steps {far['shipped, plain step, steps 50']:.0f} times.",
     ]
     for group, label in {
         "seen": "two things that it saw side by side",
@@ -176,7 +186,7 @@ def test_the_readme_says_how_few_steps_will_do_and_what_was_right_about_two_frui
         "two held out": "two held-out pairs",
         "held out alone": "a held-out pair alone",
         "sizes": "a small thing and a large one, seen side by side",
-        "three": "three things, of which it saw at most two",
+        "three": "three things; no training picture has more than two",
         "either order": 'one thing "beside" another, seen side by side',
     }.items():
         found, swapped = (two[f"{group}: {what}"]["settings"] for what in ("all right", "swapped"))
@@ -197,28 +207,29 @@ def test_the_readme_says_which_goals_were_reached():
     minute, fair, few, two = (benchmark(name) for name in ("results", "controls", "few_steps", "scenes"))
     close = benchmark("scaling")
     shares = {name: minute[f"training, {name}: share of peak"]["value"] for name in ("ours", "ours, shipped size")}
-    of_a_step = {
-        what: close[f"a training step, our network, {what}"]["settings"]["ratio"] for what in ("convolutions", "Muon")
+    step = {
+        (size, what): percent(close[f"a training step, our network{size}, {what}"]["settings"]["ratio"])
+        for size in ("", ", shipped size")
+        for what in ("convolutions", "Muon")
     }
-    likeness = {w: fair[f"Fréchet distance, guidance {w}, over the floor"]["value"] for w in (1, 3)} | {
-        t: fair[f"Fréchet distance, drawings noised to t = {t}, over the floor"]["value"] for t in (0.5, 0.85)
-    }
+    likeness = {w: fair[f"Fréchet distance, guidance {w}, over the floor"]["value"] for w in (1, 3)}
+    back = {t: fair[f"Fréchet distance, drawings noised to t = {t}, over the floor"]["value"] for t in (0.5, 0.85)}
     said = [
         f"| {what} | {percent(minute[f'held_out right, {budget} s of training']['value'], 1)} |"
         for what, budget in (("90 % after 30 s", 30), ("97 % after 60 s", 60), ("99 % after 180 s", 180))
     ]
+    low, high = (percent(end, 1) for end in two["unseen: all right"]["settings"]["interval"])
     said += [
         f"| 99 % of 1,000, shipped network | {percent(fair['held_out right, shipped weights']['value'], 1)} |",
-        f"| 1.5 times as far from drawings as drawings are | {likeness[1]:.1f}, with guidance 3 {likeness[3]:.1f} |",
-        f"from t = 0.5 {likeness[0.5]:.1f}, from 0.85 {likeness[0.85]:.1f}",
-        f"| 80 % of the matrix-multiply peak in training | {percent(shares['ours'])}, shipped size "
-        f"{percent(shares['ours, shipped size'])} |",
-        f"convolutions take {percent(of_a_step['convolutions'])} of a step's time, the optimiser's products "
-        f"{percent(of_a_step['Muon'])}",
-        f"| 16 pictures in 100 guided steps: 3 s | "
-        f"{few['16 pictures x 100 steps with guidance, shipped']['value']:.1f} s |",
+        f"drawings are | {likeness[1]:.1f}; with guidance 3, {likeness[3]:.1f} (2,048 pictures) |",
+        f"come back {back[0.5]:.1f} times as far from t = 0.5, {back[0.85]:.1f} times from 0.85",
+        f"peak in training | {percent(shares['ours'])}, shipped size {percent(shares['ours, shipped size'])} |",
+        f"convolutions take {step['', 'convolutions']} of a step's time, the optimiser's products {step['', 'Muon']}",
+        f"(shipped size {step[', shipped size', 'convolutions']} and {step[', shipped size', 'Muon']})",
+        f"U-Net above reaches {percent(minute['training, diffusers UNet2DModel: share of peak']['value'])} |",
+        f"100 guided steps: 3 s | {few['16 pictures x 100 steps with guidance, shipped']['value']:.1f} s |",
         f"| the same in few steps: 0.3 s | {few['16 pictures x 4 steps, distilled']['value']:.2f} s |",
-        f"| two fruits never seen together: 98 % | {percent(two['unseen: all right']['value'], 1)} |",
+        f"never seen together: 98 % | {percent(two['unseen: all right']['value'], 1)} ({low} to {high}) |",
     ]
     assert missing(said) == []
 
