@@ -318,9 +318,8 @@ class PromptBox(Panel):
     def __init__(self, model: Callable, prompt: str = "a green banana", *, folder: str | Path = DATA.parent / "runs"):
         self.model, self.folder = model, Path(folder)
         self.at_once = hasattr(model, "distilled_steps")
-        self.words = ui.Text(
-            value=prompt, description="prompt", continuous_update=self.at_once, placeholder="a red apple"
-        )
+        about = dict(description="prompt", placeholder="a red apple", layout=LONG)
+        self.words = ui.Text(value=prompt, continuous_update=self.at_once, **about)
         self.go = ui.Button(description="Draw it", button_style="primary")
         self.seed = ui.BoundedIntText(value=0, min=0, max=2**31, description="seed")
         usual = sampling_of(model, steps=25, guidance_scale=2)
