@@ -192,6 +192,9 @@ def test_the_readme_says_how_few_steps_will_do_and_what_was_right_about_two_frui
         found, swapped = (two[f"{group}: {what}"]["settings"] for what in ("all right", "swapped"))
         alone = group in ("held out alone", "three")  # of one thing nothing can be swapped; three are never there
         said.append(f"| {label} | {counted(found)} | {'–' if alone else swapped['right']} |")
+    for form in ("and", "to the left of", "to the right of"):
+        found = two[f"sizes, joined by {form}: all right"]["settings"]
+        said.append(f'{found["right"]} of {found["of"]} with "{form}"')
     seen, sized = (two[f"judge, fresh drawings: {what}"]["settings"] for what in ("order", "all right"))
     said.append(f"right about {seen['right']:,} of {seen['of']:,} fresh drawings")
     said.append(f"with all their sizes about {sized['right']:,}.")
@@ -888,6 +891,13 @@ def test_swaps_are_counted_and_shown_and_no_picture_is_chosen():
     assert ["✗" in "".join(text) for text in texts] == [False] * 4 + [True] + [False] * 3
     assert [len(text) for text in texts] == [1] * 5 + [0] * 3  # a row of the first four, a row with the swapped one
     assert len(scenes.draw({"seen": Answer(*(part[:5] for part in answer))}).axes) == 4
+
+
+def test_each_form_of_sentence_is_counted_by_itself():
+    captions = ["a red apple and a pear", "a pear to the left of a red apple", "a red apple and a banana"]
+    rows = measured(scenes.by_form, Answer(captions, torch.zeros(3, 3, 64, 64), [RIGHT, RIGHT, SWAPPED]), "sizes")
+    right = {name: (row["settings"]["right"], row["settings"]["of"]) for name, row in rows.items()}
+    assert right == {"sizes, joined by and: all right": (1, 2), "sizes, joined by to the left of: all right": (1, 1)}
 
 
 def test_what_appears_in_place_of_three_is_counted():

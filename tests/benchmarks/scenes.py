@@ -17,7 +17,7 @@ from results import Results, arguments, bar, heading
 
 from course_lib import show, weights
 from course_lib.judge import Score
-from course_lib.scene_judge import Answer, evaluate, score, score_drawings
+from course_lib.scene_judge import JOINTS, Answer, evaluate, score, score_drawings
 from course_lib.scenes import understand
 
 FULL, QUICK = dict(drawings=2000, count=192, steps=50), dict(drawings=16, count=4, steps=2)
@@ -38,6 +38,16 @@ def asked_for(results: Results, answers: dict[str, Answer], **about) -> None:
         for name, found in score(answer.verdicts).items():
             about |= dict(group=group, what=name, example=answer.captions[0])
             results.record(f"{group}: {name}", found.right / found.of, "share", **found.as_dict(), **about)
+
+
+def by_form(results: Results, answer: Answer, group: str, **about) -> None:
+    """How much is right where the things are joined in one way or another?"""
+    for joint in JOINTS:
+        verdicts = [v for caption, v in zip(answer.captions, answer.verdicts, strict=True) if joint in caption]
+        if verdicts:
+            found, form = score(verdicts)["all right"], joint.strip()
+            more = found.as_dict() | about | dict(group=group, what="all right", form=form)
+            results.record(f"{group}, joined by {form}: all right", found.right / found.of, "share", **more)
 
 
 def what_appears(results: Results, judge, answer: Answer, group: str, **about) -> None:
@@ -100,6 +110,7 @@ def main() -> None:
     options = dict(steps=size["steps"], guidance_scale=GUIDANCE)
     answers = evaluate(model, judge, count=size["count"], seed=args.seed, bar=partial(bar, desc="asking"), **options)
     asked_for(results, answers, **options)
+    by_form(results, answers["sizes"], "sizes", **options)
     what_appears(results, judge, answers["three"], "three", **options)
 
     results.publish(args.out, "scenes", table(results.rows), draw(answers))
