@@ -149,7 +149,8 @@ def encode(said: str | Sequence[str]) -> Tensor:
 def phrasings(scene: Scene) -> list[str]:
     """Eight captions for a scene. "And" and "beside" name first what stands on the left, as one reads.
 
-    For one fruit these are `data.phrasings`. Raises ValueError for three fruits, of which no caption is learned.
+    For two fruits, two of them tell sizes where they differ, two always ("" is a size too). For one fruit these are
+    `data.phrasings`. Raises ValueError for three fruits, of which no caption is learned.
     """
     if len(scene.fruits) == 1:
         (f,) = scene.fruits
@@ -172,12 +173,14 @@ def phrasings(scene: Scene) -> list[str]:
             f"{two(a.kind, f'{size_word}{a.colour} ')} {where}",
             f"{sized_a} to the left of {sized_b} {where}",
         ]
+    differ = a.size_word != b.size_word
+    told_a, told_b = (sized_a, sized_b) if differ else (plain_a, plain_b)
     later_a, later_b = (f"{article(f.kind)} that {'are' if f.kind == 'grapes' else 'is'} {f.colour}" for f in (a, b))
     return [
         f"{plain_a} and {plain_b}",
-        f"{plain_a} beside {plain_b}",
+        f"{told_a} beside {told_b}",
         f"{plain_a} to the left of {plain_b}",
-        f"{plain_b} to the right of {plain_a}",
+        f"{told_b} to the right of {told_a}",
         f"{a.colour} {a.kind} beside {b.colour} {b.kind}",
         f"{later_a} and {later_b} {where}",
         f"{sized_a} and {sized_b} {where}",

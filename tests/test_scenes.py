@@ -219,6 +219,15 @@ def test_the_captions_name_first_what_stands_on_the_left_or_say_right():
         assert (caption.index("apple") < caption.index("banana")) == ("right" not in caption)
 
 
+@pytest.mark.parametrize("joint", scene_judge.JOINTS)
+def test_each_way_of_joining_is_learned_with_sizes_and_without(joint):
+    apple = Fruit("apple", "red", 0.6)
+    differ, same = (phrasings(Scene((apple, Fruit("banana", "yellow", size)))) for size in (0.9, 0.6))
+    small_and_large = [c for c in differ if joint in c and "small" in c and "large" in c]
+    assert small_and_large and all("a small red apple" in c and "a large yellow banana" in c for c in small_and_large)
+    assert any(joint in caption and "small" not in caption for caption in same)
+
+
 def test_every_caption_fits_the_tokens(listed):
     captions = phrasings(listed[-1])
     tokens = encode(captions)
