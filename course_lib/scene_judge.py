@@ -71,6 +71,20 @@ class SceneJudge(nn.Module):
         self.kind, self.colour, self.size = (nn.Linear(128, len(words)) for words in (KINDS, COLOURS, SIZE_WORDS))
         self.count, self.background = nn.Linear(64 * before, MOST), nn.Linear(before, len(BACKGROUNDS))
 
+    def look_at(self, x: Tensor) -> Tensor:
+        """What it sees at each of 8 x 8 places in (B, 3, 64, 64) pictures: (B, 64, C) float32.
+
+        Raises:
+            ValueError: the pictures have another shape.
+        """
+        if x.shape[1:] != (3, SIZE, SIZE):
+            raise ValueError(f"This judge looks at pictures of shape (B, 3, {SIZE}, {SIZE}), not {tuple(x.shape)}.")
+        return self.look(x.clamp(-1, 1)).flatten(2).transpose(1, 2)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What it sees in (B, 3, 64, 64) pictures, over all places: (B, C) float32, for `frechet_distance`."""
+        return self.look_at(x).mean(dim=1)
+
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Look at (B, 3, 64, 64) pictures. Values beyond [-1, 1] are clipped.
 
@@ -81,9 +95,7 @@ class SceneJudge(nn.Module):
         Raises:
             ValueError: the pictures have another shape.
         """
-        if x.shape[1:] != (3, SIZE, SIZE):
-            raise ValueError(f"This judge looks at pictures of shape (B, 3, {SIZE}, {SIZE}), not {tuple(x.shape)}.")
-        h = self.look(x.clamp(-1, 1)).flatten(2).transpose(1, 2)  # (B, 64, C)
+        h = self.look_at(x)
         readers = self.readers.expand(len(x), -1, -1)
         known = torch.ones(h.shape[:2], dtype=torch.bool, device=x.device)
         read, _ = self.read(readers, h + self.places, known)

@@ -40,6 +40,7 @@ from course_lib.measure import benchmark
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.scene_judge import Answer, Seen, Verdict
+from course_lib.scenes import draw, random_scene
 from course_lib.train import Run
 
 BANANA = ("banana", "green")
@@ -921,6 +922,26 @@ def test_what_appears_in_place_of_three_is_counted():
     assert len(rows) == 3 + 4
 
 
+def test_other_drawings_are_as_far_from_drawings_as_drawings_are_and_grey_pictures_further():
+    class Looker:
+        def features(self, x):
+            return x.mean(dim=(2, 3))  # how red, green and blue
+
+    captions = ["a red apple beside a green pear", "two yellow lemons on a green background", "a small pink pear"] * 20
+    things = [(("apple", "red"), ("pear", "green")), (("lemon", "yellow"),) * 2, (("pear", "pink", "small"),)] * 20
+    grounds, g = [None, "green", None] * 20, torch.Generator().manual_seed(5)
+    drawn = draw([random_scene(g, one, ground) for one, ground in zip(things, grounds, strict=True)])
+    three = Answer(["a red apple and a green pear and a yellow lemon"] * 9, torch.ones(9, 3, 64, 64), [])
+
+    def far(made):
+        answers = {"seen": Answer(captions, made, []), "three": three}
+        row = measured(scenes.likeness, Looker(), answers)["Fréchet distance over the floor"]
+        assert row["settings"]["pictures"] == 60 and row["settings"]["floor"] > 0
+        return row["value"]
+
+    assert far(drawn) < 8 < far(torch.zeros(60, 3, 64, 64)) / 2
+
+
 @pytest.mark.slow
 def test_scenes_run_from_end_to_end_and_their_table_holds_every_value(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["scenes.py", "--quick", "--out", str(tmp_path)])
@@ -929,4 +950,7 @@ def test_scenes_run_from_end_to_end_and_their_table_holds_every_value(tmp_path, 
     rows = json.loads((tmp_path / "scenes.json").read_text())
     table = (tmp_path / "scenes.md").read_text()
     assert {row["name"] for row in rows} >= {"unseen: all right", "three: swapped", "judge, fresh drawings: two"}
-    assert all("| " + row["name"].replace(": ", " | ") + " | " in table for row in rows)
+    counted = [row for row in rows if row["unit"] == "share"]
+    assert all("| " + row["name"].replace(": ", " | ") + " | " in table for row in counted)
+    (far,) = (row for row in rows if row not in counted)
+    assert f"Fréchet distance over the floor, 28 pictures, without those of three: {far['value']:.1f}" in table

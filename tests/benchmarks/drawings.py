@@ -19,7 +19,7 @@ FULLEST = 5  # the place in `phrasings` of "a small green banana on a grey backg
 
 @torch.no_grad()
 def features(judge, x: Tensor) -> Tensor:
-    """What the judge sees in pictures, however many: (N, 3, 32, 32) to (N, F)."""
+    """What a judge sees in pictures, however many: (N, 3, H, W) to (N, F)."""
     return torch.cat([judge.features(part) for part in bar(x.split(512), desc="looking")])
 
 

@@ -11,14 +11,18 @@ import textwrap
 from collections import Counter
 from functools import partial
 
+import torch
+from drawings import FRESH_SEED, features
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from results import Results, arguments, bar, heading
 
 from course_lib import show, weights
+from course_lib.data import from_bytes
 from course_lib.judge import Score
+from course_lib.measure import frechet_distance
 from course_lib.scene_judge import JOINTS, Answer, evaluate, score, score_drawings
-from course_lib.scenes import understand
+from course_lib.scenes import draw_many, random_scene, understand
 
 FULL, QUICK = dict(drawings=2000, count=192, steps=50), dict(drawings=16, count=4, steps=2)
 GUIDANCE = 2.0
@@ -68,6 +72,30 @@ def what_appears(results: Results, judge, answer: Answer, group: str, **about) -
             results.record(f"{group}: {name}", found.right / found.of, "share", **more)
 
 
+def likeness(results: Results, judge, answers: dict[str, Answer], **about) -> None:
+    """How much further are the pictures, all together, from drawings of the same captions than other drawings are?
+
+    Without those of three fruits, which are no pictures of their captions.
+    """
+    told = [answer for group, answer in answers.items() if group != "three"]
+    asked = [understand(caption) for answer in told for caption in answer.captions]
+    wishes = [[(t["kind"], t["colour"], t["size_word"]) for t in one.things] for one in asked]
+    generator = torch.Generator().manual_seed(FRESH_SEED)
+    drawn, others = (
+        draw_many(
+            [random_scene(generator, things, one.background) for things, one in zip(wishes, asked, strict=True)],
+            bar=partial(bar, desc="drawing"),
+        )
+        for _ in range(2)
+    )
+    drawn, others, made = (
+        features(judge, x) for x in (from_bytes(drawn), from_bytes(others), torch.cat([a.pictures for a in told]))
+    )
+    floor = frechet_distance(others, drawn)
+    about |= dict(pictures=len(made), floor=floor)
+    results.record("Fréchet distance over the floor", frechet_distance(made, drawn) / floor, "ratio", **about)
+
+
 def draw(answers: dict[str, Answer]) -> Figure:
     """The first pictures of each group, none chosen, and the first swapped ones, if there are any."""
     told = {group: list(zip(*answer, strict=True))[:COLUMNS] for group, answer in answers.items()}
@@ -94,11 +122,14 @@ def table(rows: list[dict]) -> str:
     """The recorded values as a page of Markdown: first the denoiser, then the judge."""
     lines = [*heading("Two fruits in one sentence", rows), "| asked for | what | right | of | share | 95 % interval |"]
     lines += ["| --- | --- | --- | --- | --- | --- |"]
-    for row in sorted(rows, key=lambda row: row["name"].startswith("judge")):
+    (far,) = (row for row in rows if row["unit"] == "ratio")
+    for row in sorted((row for row in rows if row != far), key=lambda row: row["name"].startswith("judge")):
         group, what = row["name"].split(": ")
         about, low_high = row["settings"], (f"{100 * end:.1f}" for end in row["settings"]["interval"])
         share = f"{100 * row['value']:.1f} %"
         lines.append(f"| {group} | {what} | {about['right']} | {about['of']} | {share} | {' to '.join(low_high)} % |")
+    count = far["settings"]["pictures"]
+    lines += ["", f"{far['name']}, {count:,} pictures, without those of three: {far['value']:.1f}"]
     return "\n".join(lines) + "\n"
 
 
@@ -112,6 +143,7 @@ def main() -> None:
     asked_for(results, answers, **options)
     by_form(results, answers["sizes"], "sizes", **options)
     what_appears(results, judge, answers["three"], "three", **options)
+    likeness(results, judge, answers, **options)
 
     results.publish(args.out, "scenes", table(results.rows), draw(answers))
 
