@@ -12,6 +12,7 @@ import math
 import shutil
 import statistics
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
@@ -394,10 +395,10 @@ def draw(rows: list[dict]) -> Figure:
             ax.plot([statistics.median(values)] * 2, [place - 0.35, place + 0.35], color=colour, linewidth=3)
             if name == BASE:
                 ax.axvline(statistics.median(values), color="grey", linestyle=":", linewidth=2, zorder=0)
-    axes[0].set_yticks(range(len(names)), names)
+    axes[0].set_yticks(range(len(names)), [textwrap.fill(name, 60) for name in names])
     axes[0].set_ylim(len(names) - 0.4, -0.6)
-    axes[0].set_xlabel("kind and colour right, pairs never seen, %", fontsize=show.FONT)
-    axes[1].set_xlabel("Fréchet distance (real drawings: 1)", fontsize=show.FONT)
+    axes[0].set_xlabel("kind and colour right,\npairs never seen, %", fontsize=show.FONT)
+    axes[1].set_xlabel("Fréchet distance\n(real drawings: 1)", fontsize=show.FONT)
     for ax in axes:
         ax.tick_params(labelsize=show.FONT)
         ax.grid(alpha=0.3)
