@@ -300,7 +300,8 @@ def folded(answers: Mapping[str, str]) -> Markdown:
 def progress(reports: Iterable[Report], description: str = "training", leave: bool = True) -> Iterator[Report]:
     """Pass the reports of `train` on, and show a bar with loss and time left, which stays there if it is to `leave`."""
     style = "{desc} {percentage:3.0f} %|{bar}| {remaining} left{postfix}"
-    with tqdm(total=100, desc=description, leave=leave, bar_format=style) as bar:
+    # smoothing: one slow step hardly moves the time left
+    with tqdm(total=100, desc=description, leave=leave, bar_format=style, smoothing=0.05) as bar:
         for report in reports:
             bar.update(100 * report.done - bar.n)
             if report.step % 10 == 1 or report.done == 1:

@@ -199,6 +199,9 @@ def test_the_readme_says_how_few_steps_will_do_and_what_was_right_about_two_frui
     seen, sized = (two[f"judge, fresh drawings: {what}"]["settings"] for what in ("order", "all right"))
     said.append(f"right about {seen['right']:,} of {seen['of']:,} fresh drawings")
     said.append(f"with all their sizes about {sized['right']:,}.")
+    far = two["Fréchet distance over the floor"]
+    said.append(f"without those of three, are together {far['value']:.0f} times as far from drawings")
+    said.append(f"(Fréchet distance, {far['settings']['pictures']:,} pictures)")
     assert missing(said) == []
 
 
