@@ -201,7 +201,7 @@ def test_the_readme_says_how_few_steps_will_do_and_what_was_right_about_two_frui
     said.append(f"with all their sizes about {sized['right']:,}.")
     far = two["Fréchet distance over the floor"]
     said.append(f"without those of three, are together {far['value']:.0f} times as far from drawings")
-    said.append(f"(Fréchet distance, {far['settings']['pictures']:,} pictures)")
+    said.append(f"(Fréchet distance, {far['settings']['pictures']:,} pictures; ")
     assert missing(said) == []
 
 
@@ -228,8 +228,9 @@ def test_the_readme_says_which_goals_were_reached():
     low, high = (percent(end, 1) for end in two["unseen: all right"]["settings"]["interval"])
     said += [
         f"| 99 % of 1,000, shipped network | {percent(fair['held_out right, shipped weights']['value'], 1)} |",
-        f"drawings are | {likeness[1]:.1f}; with guidance 3, {likeness[3]:.1f} (2,048 pictures) |",
-        f"come back {back[0.5]:.1f} times as far from t = 0.5, {back[0.85]:.1f} times from 0.85",
+        f"drawings are | {likeness[1]:.1f} without guidance; with guidance 3, {likeness[3]:.1f} (2,048 pictures) |",
+        f"to level t = 0.5 (half noise) and denoised end up {back[0.5]:.1f} times as far",
+        f"to t = 0.85 {back[0.85]:.1f} times.",
         f"peak in training | {percent(shares['ours'])}, shipped size {percent(shares['ours, shipped size'])} |",
         f"convolutions take {step['', 'convolutions']} of a step's time, the optimiser's products {step['', 'Muon']}",
         f"(shipped size {step[', shipped size', 'convolutions']} and {step[', shipped size', 'Muon']})",
