@@ -82,7 +82,7 @@ class SceneJudge(nn.Module):
         return self.look(x.clamp(-1, 1)).flatten(2).transpose(1, 2)
 
     def features(self, x: Tensor) -> Tensor:
-        """What it sees in (B, 3, 64, 64) pictures, over all places: (B, C) float32, for `frechet_distance`."""
+        """What it sees in (B, 3, 64, 64) pictures, over all places: (B, C) float32. Raises as `look_at`."""
         return self.look_at(x).mean(dim=1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
