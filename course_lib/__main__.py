@@ -226,7 +226,8 @@ def distill_command(args: argparse.Namespace) -> None:
             run, run_file = stage.run, run_files[stage.steps]
             if run_file.exists():
                 run.load(run_file)
-            reports = train(run, pictures.x0, pictures.tokens, steps=args.train_steps, loss=stage.loss)
+            length = dict(steps=args.train_steps, loss=stage.loss)
+            reports = train(run, pictures.x0, pictures.tokens, flip=False, **length)  # as its teacher learned
             with saving(functools.partial(run.save, run_file)):
                 for report in whole_steps(reports):
                     done = HALVINGS.index(stage.steps) + report.done
@@ -382,7 +383,7 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--scenes", action="store_true", help=text)
 
     by_words = argparse.SUPPRESS  # left out: the shipped denoiser that the words, or --scenes, ask for
-    usual = dict(steps=100, guidance=3.0)
+    usual = dict(steps=100, guidance=2.0)
 
     sub = command("draw", draw_command, seed=0, out=Path("drawing.png"))
     sub.add_argument("captions", nargs="+", metavar="caption", help='what to draw, such as "a red apple"')
@@ -411,7 +412,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("distill", distill_command, seed=0, weights=SHIPPED, out=Path("runs/few_steps.safetensors"))
     sub.add_argument("--steps", type=int, choices=HALVINGS, default=4, help="how many steps from noise to picture")
-    sub.add_argument("--guidance", type=between(-20.0, 20.0), default=3.0, help="guidance scale of the teacher")
+    sub.add_argument("--guidance", type=between(-20.0, 20.0), default=2.0, help="guidance scale of the teacher")
     sub.add_argument("--train-steps", type=between(1, 100_000), default=1000, help="how long to train each stage")
     sub.add_argument("--learning-rate", type=between(1e-6, 1.0), default=2e-3, help="the highest of each stage")
     sub.add_argument("--resume", action="store_true", help="go on with a distillation that was stopped")

@@ -92,7 +92,7 @@ class Stage(NamedTuple):
 
 
 def stages(
-    teacher: nn.Module, *, steps: int = 4, guidance_scale: float = 3.0, learning_rate: float = 2e-3, seed: int = 0
+    teacher: nn.Module, *, steps: int = 4, guidance_scale: float = 2.0, learning_rate: float = 2e-3, seed: int = 0
 ) -> Iterator[Stage]:
     """The stages from 16 guided steps down to a few. Train each one's run before you ask for the next.
 

@@ -277,9 +277,9 @@ def test_what_cannot_be_distilled_is_refused_in_one_line(tmp_path, capsys, comma
     ("file", "options", "steps", "scale"),
     [
         ("few", [], 8, 1.0),
-        ("few", ["--steps", 4, "--guidance", 2], 4, 2.0),
+        ("few", ["--steps", 4, "--guidance", 3], 4, 3.0),
         ("few", ["--steps", 3], 3, 1.0),
-        ("tiny", [], 100, 3.0),
+        ("tiny", [], 100, 2.0),
         ("tiny", ["--guidance", 1], 100, 1.0),
     ],
 )

@@ -9,8 +9,7 @@ import statistics
 from functools import partial
 
 import torch
-from bench import seconds
-from controls import SHIPPED_GUIDANCE
+from bench import SHIPPED_GUIDANCE, seconds
 from drawings import Drawings, fresh_drawings, over_floor
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure

@@ -35,7 +35,7 @@ OURS = {  # the network, and how it is trained and asked
     "ours": ({}, SHORT_RUNS),
     "ours-shipped-size": (
         dict(patch=2, channels=(48, 96, 128)),
-        dict(learning_rate=3e-3, batch_size=64, guidance_scale=3.0),
+        dict(learning_rate=3e-3, batch_size=64, flip=False, guidance_scale=2.0),
     ),
 }
 LOOKS = (  # colour and line of each, in this order; the colours are Okabe and Ito's
