@@ -226,8 +226,8 @@ def distill_command(args: argparse.Namespace) -> None:
             run, run_file = stage.run, run_files[stage.steps]
             if run_file.exists():
                 run.load(run_file)
-            length = dict(steps=args.train_steps, loss=stage.loss)
-            reports = train(run, pictures.x0, pictures.tokens, flip=False, **length)  # as its teacher learned
+            # none mirrored: the shipped teacher never saw that
+            reports = train(run, pictures.x0, pictures.tokens, steps=args.train_steps, flip=False, loss=stage.loss)
             with saving(functools.partial(run.save, run_file)):
                 for report in whole_steps(reports):
                     done = HALVINGS.index(stage.steps) + report.done
@@ -407,7 +407,8 @@ def parser() -> argparse.ArgumentParser:
     about = sub.add_mutually_exclusive_group()
     about.add_argument("--folder", type=Path, help="train on these pictures, with their captions.csv")
     add_scenes(about, "train on pictures of one fruit and of two, 64 pixels wide")
-    sub.add_argument("--no-flip", action="store_true", help="never mirror: for letters, or left and right in captions")
+    text = "never mirror: for letters, left and right in captions, or things that all face one way"
+    sub.add_argument("--no-flip", action="store_true", help=text)
     sub.add_argument("--resume", action="store_true", help="go on with the run in --out")
 
     sub = command("distill", distill_command, seed=0, weights=SHIPPED, out=Path("runs/few_steps.safetensors"))

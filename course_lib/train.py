@@ -206,7 +206,7 @@ def train(
         steps: train until the run has this many steps; the same seed then gives the same network.
         seconds: or until it has trained this long, counted without what happens between the steps.
         batch_size: pictures in a step.
-        flip: show every second picture mirrored; not where captions say left or right.
+        flip: show every second picture mirrored; not where captions say left or right, or things all face one way.
         loss: what to make small: `denoising_loss`, or anything else with its arguments and a scalar for an answer.
 
     Yields:

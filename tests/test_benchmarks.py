@@ -115,9 +115,9 @@ def test_the_readme_says_how_good_and_how_fast():
             percent(n / held_out["settings"]["of"], 1) for n in sorted(held_out["settings"]["right_for_each_seed"])
         )
         shares = f"{percent(held_out['value'], 1)} | {each} | {percent(seen['value'], 1)}"
-        said.append(f"| {budget} s | {shares} | {distance:.0f} |")
+        said.append(f"| {budget} s | {shares} | {distance:.1f} |")
     said += [
-        f"(shipped weights: {rows['Fréchet distance over the floor, shipped weights']['value']:.0f})",
+        f"(shipped weights, guidance 2: {rows['Fréchet distance over the floor, shipped weights']['value']:.1f})",
         f"100 guided steps takes {rows['1 picture x 100 guided steps, ours, shipped size']['value']:.1f} s",
         f"trains on {rows['training, ours over diffusers UNet2DModel']['value']:.0f} times as many pictures",
         f"{rows['64 pictures x 50 guided steps, diffusers UNet2DModel over ours']['value']:.0f} times faster",
@@ -200,7 +200,7 @@ def test_the_readme_says_how_few_steps_will_do_and_what_was_right_about_two_frui
     said.append(f"right about {seen['right']:,} of {seen['of']:,} fresh drawings")
     said.append(f"with all their sizes about {sized['right']:,}.")
     far = two["Fréchet distance over the floor"]
-    said.append(f"without those of three, are together {far['value']:.0f} times as far from drawings")
+    said.append(f"without those of three, are together {far['value']:.1f} times as far from drawings")
     said.append(f"(Fréchet distance, {far['settings']['pictures']:,} pictures; ")
     assert missing(said) == []
 

@@ -236,6 +236,13 @@ def test_distill_writes_a_network_and_leaves_no_runs(tmp_path, capsys, command):
     assert about["train_steps"] == 3 and "--guidance 2" in about["command"]
 
 
+def test_a_student_is_shown_no_mirrored_pictures_as_its_teacher_was(monkeypatch, command):
+    flips, small = [], cli.train
+    monkeypatch.setattr(cli, "train", lambda *args, flip, **options: flips.append(flip) or small(*args, **options))
+    assert command(*DISTILL, "few.safetensors", "--steps", 4) == 0
+    assert flips == [False, False]
+
+
 @pytest.mark.parametrize("stop", [2, 3, 4])  # in the first stage, between the two, in the second
 def test_a_stopped_distillation_that_is_resumed_reaches_the_same_network(tmp_path, capsys, monkeypatch, command, stop):
     def interrupted(*args, **options):
