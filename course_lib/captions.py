@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from course_lib.fruit import BACKGROUNDS, COLOURS, KINDS
+from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS
 
 MAX_WORDS = 12  # longer captions are refused
 SIZES = ("small", "large")

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.captions import MAX_WORDS, VOCABULARY
+from course_lib.captions import MAX_WORDS
+from course_lib.fruit.words import VOCABULARY
 from course_lib.noise import expand_level
 
 SKETCH = 8  # places along a side of the sketch

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_lib.files import read_tensors, write_tensors
-from course_lib.muon import Muon
 from course_lib.noise import add_noise, expand_level
+from course_lib.tools.files import read_tensors, write_tensors
+from course_lib.tools.muon import Muon
 
 PURE_NOISE = 1 / 16  # share of training examples at t = 1 exactly, where sampling begins
 DROP_CAPTIONS = 0.1  # share of training examples that lose their caption

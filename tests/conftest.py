@@ -1,8 +1,8 @@
 import pytest
 
-from course_lib import checks
-from course_lib.data import training_pictures
-from course_lib.weights import load_denoiser, load_judge
+from course_lib.checks import engine
+from course_lib.fruit.pictures import training_pictures
+from course_lib.weights.store import load_denoiser, load_judge
 
 # The shipped files. A test that needs a missing one fails, and is not skipped: they belong to the course.
 
@@ -25,5 +25,5 @@ def pictures():
 @pytest.fixture(autouse=True)
 def progress(tmp_path, monkeypatch):
     """The file of passed exercises, not the learner's own."""
-    monkeypatch.setattr(checks, "PROGRESS", tmp_path / "progress.json")
+    monkeypatch.setattr(engine, "PROGRESS", tmp_path / "progress.json")
     return tmp_path / "progress.json"

@@ -13,7 +13,7 @@ import nbformat
 from nbclient import NotebookClient
 from tqdm import tqdm
 
-from course_lib.files import whole_file
+from course_lib.tools.files import whole_file
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 

@@ -3,11 +3,13 @@
 import pytest
 import torch
 
-from course_lib import weights
-from course_lib.attention import Attention, SceneDenoiser, WordEncoder, attention_maps
+from course_lib.beyond.attention import Attention, SceneDenoiser, WordEncoder, attention_maps
+from course_lib.fruit.scene_prompts import MAX_SCENE_WORDS, encode
+from course_lib.fruit.words import SCENE_VOCABULARY
 from course_lib.sample import generate
-from course_lib.scenes import MAX_SCENE_WORDS, SCENE_VOCABULARY, Bytes, encode
+from course_lib.tools.pixels import Bytes
 from course_lib.train import Run, train
+from course_lib.weights import store as weights
 
 
 def tiny(seed=0, awake=True, **settings):

@@ -22,25 +22,17 @@ from peer_networks import ContextUnet, Peer, context_unet
 from results import Results
 
 from course_lib.captions import MAX_WORDS, NO_WORD, decode, encode
-from course_lib.data import (
-    ALL_PAIRS,
-    HELD_OUT_PAIRS,
-    TRAINING_PAIRS,
-    Pictures,
-    caption_tokens,
-    draw_many,
-    phrasings,
-    random_fruits,
-    understand,
-)
-from course_lib.files import DATA
-from course_lib.fruit import COLOURS, KINDS, Fruit, random_fruit
-from course_lib.judge import Score, evaluate, generate_many
-from course_lib.measure import benchmark, frechet_distance
+from course_lib.fruit.drawing import Fruit, random_fruit
+from course_lib.fruit.pictures import Pictures, caption_tokens, draw_many, random_fruits
+from course_lib.fruit.prompts import phrasings, understand
+from course_lib.fruit.scenes import draw, random_scene
+from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS
+from course_lib.judging.judge import Score, evaluate, generate_many
+from course_lib.judging.measure import benchmark, frechet_distance
+from course_lib.judging.scene_judge import Answer, Seen, Verdict
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
-from course_lib.scene_judge import Answer, Seen, Verdict
-from course_lib.scenes import draw, random_scene
+from course_lib.tools.files import DATA
 from course_lib.train import Run
 
 BANANA = ("banana", "green")

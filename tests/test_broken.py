@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from course_lib import broken
 from course_lib.captions import MAX_WORDS
-from course_lib.files import write_tensors
+from course_lib.classroom import broken
+from course_lib.tools.files import write_tensors
 from course_lib.train import Run, denoising_loss
 
 X0 = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1

@@ -3,17 +3,9 @@ from itertools import product
 import pytest
 import torch
 
-from course_lib.captions import (
-    MAX_WORDS,
-    SIZES,
-    VOCABULARY,
-    decode,
-    encode,
-    null_tokens,
-    split_words,
-)
-from course_lib.data import phrasings, understand
-from course_lib.fruit import BACKGROUNDS, COLOURS, KINDS
+from course_lib.captions import MAX_WORDS, decode, encode, null_tokens, split_words
+from course_lib.fruit.prompts import phrasings, understand
+from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS, SIZES, VOCABULARY
 
 
 def read(caption):

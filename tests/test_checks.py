@@ -1,11 +1,23 @@
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from course_lib import broken, checks, convert, data, folder, measure, noise, sample, solvers
-from course_lib.captions import VOCABULARY, split_words
+from course_lib import noise, sample
+from course_lib.beyond import convert, solvers
+from course_lib.captions import split_words
+from course_lib.checks import engine
+from course_lib.checks.engine import every_check
+from course_lib.checks.lesson_00 import practice
+from course_lib.classroom import broken
+from course_lib.fruit.words import VOCABULARY
+from course_lib.judging import measure
+from course_lib.own import folder
+from course_lib.tools import pixels
+
+checks = SimpleNamespace(**{name: check for of_lesson in every_check().values() for name, check in of_lesson.items()})
 
 
 def said(capsys, check, attempt):
@@ -134,16 +146,16 @@ def test_a_number_will_do_for_a_tensor_without_axes(capsys):
 
 
 def test_what_is_passed_is_remembered_once_and_shown(capsys, progress):
-    assert checks.passed() == [] and "0 of 2" in checks.board().data
+    assert engine.passed() == [] and "0 of 2" in engine.board().data
     said(capsys, checks.signal_to_noise, lambda t: (1 - t) / t)
     assert not progress.exists()
     for _ in range(2):
         said(capsys, checks.signal_to_noise, noise.signal_to_noise)
-    assert checks.passed() == ["signal_to_noise"] and "**signal_to_noise** ✓" in checks.board().data
+    assert engine.passed() == ["signal_to_noise"] and "**signal_to_noise** ✓" in engine.board().data
     progress.write_text("[damaged")
-    assert checks.passed() == []
+    assert engine.passed() == []
     said(capsys, checks.add_noise, noise.add_noise)
-    assert checks.passed() == ["add_noise"]
+    assert engine.passed() == ["add_noise"]
 
 
 def test_a_mistake_that_nobody_foresaw_is_refused_with_its_case(capsys):
@@ -411,7 +423,7 @@ step = sample.denoise_step
     [
         (checks.caption, "a small yellow lemon on a black background"),
         (checks.caption, "Small lemon that is yellow, on a black background!"),
-        (checks.from_bytes, data.from_bytes),
+        (checks.from_bytes, pixels.from_bytes),
         (checks.from_bytes, lambda x: 2 * (x.float() / 255) - 1),
         (checks.denoise_step, sample.denoise_step),
         (checks.denoise_step, lambda x_t, x0_hat, t, s: (1 - s / t) * x0_hat + x_t * s / t),
@@ -423,7 +435,7 @@ def test_right_answers_of_lessons_00_and_04(capsys, check, answer):
     assert said(capsys, check, answer) == "Right!"
 
 
-@pytest.mark.parametrize("check", [checks.practice, checks.from_bytes, checks.denoise_step, checks.generate])
+@pytest.mark.parametrize("check", [practice, checks.from_bytes, checks.denoise_step, checks.generate])
 def test_untouched_stubs_of_lessons_00_and_04(capsys, check):
     def stub(*arguments):
         """What is asked for."""
@@ -436,8 +448,8 @@ def test_untouched_stubs_of_lessons_00_and_04(capsys, check):
 @pytest.mark.parametrize(
     ("check", "attempt", "explanation"),
     [
-        (checks.practice, lambda x: x * x, "times itself"),
-        (checks.practice, lambda x: x + 2, "for x = 5, your function gives 7"),
+        (practice, lambda x: x * x, "times itself"),
+        (practice, lambda x: x + 2, "for x = 5, your function gives 7"),
         (checks.caption, "a small yellow lemon", "leaves the background open"),
         (checks.caption, "a yellow lemon on a black background", "leaves the size open"),
         (checks.caption, "a small lemon on a black background", "leaves the colour open"),
@@ -491,8 +503,8 @@ def test_unforeseen_mistakes_of_lessons_00_and_04_are_refused_with_their_case(ca
 
 
 def test_practice_counts_nowhere(capsys, progress):
-    assert said(capsys, checks.practice, lambda x: x + x) == "Right!"
-    assert not progress.exists() and not any("practice" in names for names in checks.EXERCISES.values())
+    assert said(capsys, practice, lambda x: x + x) == "Right!"
+    assert not progress.exists() and not any("practice" in names for names in every_check().values())
 
 
 # Lessons 08 and 09

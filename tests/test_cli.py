@@ -11,16 +11,17 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import __main__ as cli
-from course_lib import weights
 from course_lib.captions import encode
-from course_lib.data import Pictures, phrasings
-from course_lib.files import read_tensors
-from course_lib.folder import open_folder
-from course_lib.fruit import Fruit
-from course_lib.houses import write_folder
-from course_lib.judge import Judge
+from course_lib.commands import main as cli
+from course_lib.fruit.drawing import Fruit
+from course_lib.fruit.pictures import Pictures
+from course_lib.fruit.prompts import phrasings
+from course_lib.judging.judge import Judge
 from course_lib.model import Denoiser
+from course_lib.own.folder import open_folder
+from course_lib.own.houses import write_folder
+from course_lib.tools.files import read_tensors
+from course_lib.weights import store as weights
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ["draw", "generate", "train", "evaluate", "pictures", "judge", "broken", "distill"]

@@ -2,7 +2,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler
 
-from course_lib import convert
+from course_lib.beyond import convert
 from course_lib.noise import add_noise, noise_levels, signal_to_noise
 from course_lib.sample import denoise_step
 

@@ -3,15 +3,16 @@ from functools import partial
 import pytest
 import torch
 
-from course_lib import __main__ as cli
-from course_lib import weights, widgets
-from course_lib.data import Pictures
-from course_lib.distill import HALVINGS, distillation_loss, stages, two_step_target
-from course_lib.files import read_tensors, write_tensors
+from course_lib.beyond.distill import HALVINGS, distillation_loss, stages, two_step_target
+from course_lib.commands import main as cli
+from course_lib.fruit.pictures import Pictures
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import denoise_step, generate, guided
+from course_lib.tools.files import read_tensors, write_tensors
 from course_lib.train import train
+from course_lib.weights import store as weights
+from course_lib.widgets.prompt_box import PromptBox
 
 
 def generator(seed=0):
@@ -206,7 +207,7 @@ def test_a_file_that_is_not_distilled_is_as_before(tmp_path):
 def test_the_prompt_box_stands_where_the_network_is_best():
     plain, distilled = tiny_denoiser(), tiny_denoiser()
     distilled.distilled_steps = 2
-    boxes = [widgets.PromptBox(model) for model in (plain, distilled)]
+    boxes = [PromptBox(model) for model in (plain, distilled)]
     assert [(box.steps.value, box.guidance.value) for box in boxes] == [(25, 2), (2, 1)]
 
 

@@ -5,12 +5,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from course_lib.captions import VOCABULARY, encode
-from course_lib.files import read_tensors, whole_file, write_tensors
-from course_lib.judge import Judge
+from course_lib.captions import encode
+from course_lib.fruit.words import VOCABULARY
+from course_lib.judging.judge import Judge
 from course_lib.model import Denoiser
+from course_lib.tools.files import read_tensors, whole_file, write_tensors
 from course_lib.train import Run
-from course_lib.weights import load_denoiser, load_judge, save
+from course_lib.weights.store import load_denoiser, load_judge, save
 
 
 @pytest.fixture

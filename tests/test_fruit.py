@@ -6,21 +6,8 @@ import math
 import pytest
 import torch
 
-from course_lib.fruit import (
-    BACKGROUNDS,
-    COLOURS,
-    EDGE,
-    KINDS,
-    PALETTE,
-    SHAPES,
-    SIZES,
-    Fruit,
-    distance,
-    draw,
-    hull,
-    layers,
-    random_fruit,
-)
+from course_lib.fruit.drawing import EDGE, SHAPES, Fruit, distance, draw, hull, layers, random_fruit
+from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS, PALETTE, SIZES
 
 PAIRS = list(itertools.product(KINDS, COLOURS))
 
@@ -92,7 +79,7 @@ def test_same_scene_at_every_resolution(some):
 def test_rows_drawn_apart_join(monkeypatch):
     fruit = Fruit("grapes", "purple", light=20)
     whole = draw([fruit], 64)
-    monkeypatch.setattr("course_lib.fruit.RAYS", 128 * 2 * 5)  # 5 rows at a time
+    monkeypatch.setattr("course_lib.fruit.drawing.RAYS", 128 * 2 * 5)  # 5 rows at a time
     assert torch.allclose(whole, draw([fruit], 64), atol=2e-5)
 
 

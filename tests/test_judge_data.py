@@ -4,33 +4,22 @@ from collections import Counter
 import pytest
 import torch
 
-from course_lib import data
 from course_lib.captions import MAX_WORDS, decode, encode
-from course_lib.data import (
-    ALL_PAIRS,
-    HELD_OUT_PAIRS,
+from course_lib.fruit import pictures as data
+from course_lib.fruit.drawing import Fruit
+from course_lib.fruit.pictures import (
     PER_PAIR,
-    TRAINING_PAIRS,
     TRAINING_SEED,
     caption_tokens,
     draw_many,
     random_fruits,
     training_pictures,
-    understand,
 )
-from course_lib.files import DATA, read_tensors, write_tensors
-from course_lib.fruit import COLOURS, KINDS, Fruit
-from course_lib.judge import (
-    JUDGE_SEED,
-    TEST_SEED,
-    Judge,
-    Score,
-    evaluate,
-    score,
-    score_drawings,
-    train_judge,
-)
+from course_lib.fruit.prompts import understand
+from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS
+from course_lib.judging.judge import JUDGE_SEED, TEST_SEED, Judge, Score, evaluate, score, score_drawings, train_judge
 from course_lib.sample import generate
+from course_lib.tools.files import DATA, read_tensors, write_tensors
 
 # What is held out
 

@@ -5,8 +5,8 @@ import nbformat
 import pytest
 import torch
 
-from course_lib import machine
-from course_lib.files import DATA
+from course_lib.classroom import machine
+from course_lib.tools.files import DATA
 
 
 def test_cores_and_memory_are_those_a_process_can_have():

@@ -2,7 +2,14 @@ import pytest
 import scipy.linalg
 import torch
 
-from course_lib.measure import benchmark, diversity, error_by_level, frechet_distance, frechet_distance_1d, nearest
+from course_lib.judging.measure import (
+    benchmark,
+    diversity,
+    error_by_level,
+    frechet_distance,
+    frechet_distance_1d,
+    nearest,
+)
 
 
 def test_the_nearest_picture_to_a_copy_is_the_original():

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from course_lib.captions import MAX_WORDS, VOCABULARY, encode, null_tokens
+from course_lib.captions import MAX_WORDS, encode, null_tokens
+from course_lib.fruit.words import VOCABULARY
 from course_lib.model import CaptionEncoder, Denoiser
 
 

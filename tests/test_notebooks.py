@@ -135,7 +135,11 @@ def question_problems(text: str) -> list[str]:
     return [] if count >= 3 else [f"{count} questions with a folded answer under '## Questions', at least three"]
 
 
-LIBRARY = {path.stem: importlib.import_module(f"course_lib.{path.stem}") for path in PACKAGE.glob("[a-z]*.py")}
+MODULES = [path for path in sorted(PACKAGE.rglob("[a-z]*.py")) if "commands" not in path.parts]
+LIBRARY = {  # those of the checks have the names of what they check
+    path.stem: importlib.import_module(".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts))
+    for path in MODULES
+}
 SPOKEN = {  # LaTeX to the names that the library's docstrings use
     r"\\hat\{?x\}?_\{?0\}?": "x0_hat",
     r"\\hat\{?\\varepsilon\}?": "eps_hat",
@@ -156,7 +160,7 @@ def squeeze(formula: str) -> str:
     return re.sub(r"[\s(){}\[\]*.|]", "", formula)
 
 
-DOCSTRINGS = squeeze("".join(path.read_text(encoding="utf-8") for path in PACKAGE.glob("*.py")))
+DOCSTRINGS = squeeze("".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")))
 
 
 def statement_problems(nb, text: str) -> list[str]:

@@ -10,31 +10,39 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import __main__ as cli
-from course_lib import scene_judge, scenes, weights
-from course_lib.attention import SceneDenoiser
+from course_lib.beyond.attention import SceneDenoiser
 from course_lib.captions import decode
-from course_lib.data import ALL_PAIRS, HELD_OUT_PAIRS, TRAINING_PAIRS
-from course_lib.fruit import COLOURS, KINDS, PALETTE, SIZES, Fruit
-from course_lib.judge import Score
-from course_lib.scene_judge import SceneJudge, Seen, Verdict, compare, questions, score, sentence
-from course_lib.scenes import (
-    BACKGROUNDS,
+from course_lib.commands import main as cli
+from course_lib.fruit import scene_pictures
+from course_lib.fruit.drawing import Fruit
+from course_lib.fruit.scene_pictures import (
     COMBINATIONS,
-    MAX_SCENE_WORDS,
-    SCENE_VOCABULARY,
+    SCENES_SEED,
     TRAINING_COMBINATIONS,
-    WINDOWS,
     WITHHELD,
-    Scene,
-    draw,
-    encode,
-    phrasings,
-    random_scene,
+    Scenes,
+    caption_tokens,
     training_list,
     training_scenes,
-    understand,
 )
+from course_lib.fruit.scene_prompts import MAX_SCENE_WORDS, encode, phrasings, understand
+from course_lib.fruit.scenes import WINDOWS, Scene, draw, random_scene
+from course_lib.fruit.words import (
+    ALL_PAIRS,
+    COLOURS,
+    HELD_OUT_PAIRS,
+    KINDS,
+    PALETTE,
+    SCENE_VOCABULARY,
+    SIZES,
+    TRAINING_PAIRS,
+)
+from course_lib.fruit.words import SCENE_BACKGROUNDS as BACKGROUNDS
+from course_lib.judging import scene_judge
+from course_lib.judging.judge import Score
+from course_lib.judging.scene_judge import SceneJudge, Seen, Verdict, compare, questions, score, sentence
+from course_lib.tools.pixels import Bytes
+from course_lib.weights import store as weights
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -263,12 +271,12 @@ def test_a_bad_caption_is_refused_and_told_why(caption, message):
 
 def test_scenes_are_drawn_once_and_opened_the_next_time(tmp_path, monkeypatch):
     few = training_list()[::1500]
-    monkeypatch.setattr(scenes, "training_list", lambda: few)
+    monkeypatch.setattr(scene_pictures, "training_list", lambda: few)
     drawn = training_scenes(tmp_path / "scenes.safetensors")
     assert drawn.x0[torch.tensor([0, 1])].shape == (2, 3, 64, 64) and len(drawn.x0) == len(few)
     assert drawn.tokens.shape == (len(few), 8, MAX_SCENE_WORDS) and drawn.scenes == few
     assert drawn.x0[:].dtype == torch.float32 and drawn.x0[:].abs().max() <= 1
-    monkeypatch.setattr(scenes, "draw_many", None)
+    monkeypatch.setattr(scene_pictures, "draw_many", None)
     opened = training_scenes(tmp_path / "scenes.safetensors")
     assert torch.equal(opened.x0.x, drawn.x0.x) and opened.scenes == few
 
@@ -359,7 +367,7 @@ def test_a_sentence_asks_for_its_things_in_their_order():
 
 
 def test_the_judge_has_drawings_of_its_own():
-    seeds = {scenes.SCENES_SEED, scene_judge.JUDGE_SEED, scene_judge.TEST_SEED}
+    seeds = {SCENES_SEED, scene_judge.JUDGE_SEED, scene_judge.TEST_SEED}
     assert len(seeds) == 3
     some = scene_judge.judged_scenes(400, scene_judge.JUDGE_SEED)
     assert Counter(len(scene.fruits) for scene in some) == {1: 100, 2: 200, 3: 100}
@@ -457,9 +465,9 @@ def test_the_command_line_refuses_what_no_denoiser_understands(tmp_path, capsys)
 
 def test_scenes_are_trained_on_and_the_run_is_resumed(tmp_path, capsys, monkeypatch):
     few = training_list()[::1500]
-    x0 = scenes.Bytes(torch.zeros(len(few), 3, 64, 64, dtype=torch.uint8))
-    made = scenes.Scenes(x0, scenes.caption_tokens(few), few)
-    monkeypatch.setattr(scenes, "training_scenes", lambda bar: made)
+    x0 = Bytes(torch.zeros(len(few), 3, 64, 64, dtype=torch.uint8))
+    made = Scenes(x0, caption_tokens(few), few)
+    monkeypatch.setattr(cli, "training_scenes", lambda bar: made)
     flips, train = [], cli.train
     monkeypatch.setattr(
         cli, "train", lambda *a, flip, **b: flips.append(flip) or train(*a, flip=flip, batch_size=2, **b)

@@ -3,8 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import show
-from course_lib.judge import Score
+from course_lib.classroom import show
+from course_lib.judging.judge import Score
 from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame
 from course_lib.train import Report

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from course_lib.beyond.solvers import look_back_step, second_order_step
 from course_lib.captions import null_tokens
 from course_lib.sample import denoise_step, generate
-from course_lib.solvers import look_back_step, second_order_step
 
 SMALL = (3, 4, 4)
 MEAN, WIDTH = 0.3, 0.5  # pictures whose pixels come from N(MEAN, WIDTH^2)

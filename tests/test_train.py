@@ -5,14 +5,14 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib import files
 from course_lib.captions import encode, null_tokens
-from course_lib.fruit import Fruit, draw
+from course_lib.fruit.drawing import Fruit, draw
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import denoise_step
+from course_lib.tools import files
 from course_lib.train import Run, denoising_loss, drop_captions, neighbour_loss, random_levels, train
-from course_lib.weights import save as save_weights
+from course_lib.weights.store import save as save_weights
 
 
 def generator(seed=0):

@@ -9,14 +9,21 @@ import torch
 from PIL import Image
 from traitlets import TraitError
 
-from course_lib import show, widgets
-from course_lib.broken import FAULTS, BrokenRun
 from course_lib.captions import encode
+from course_lib.classroom import show
+from course_lib.classroom.broken import FAULTS, BrokenRun
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import sample
-from course_lib.slider import Slider
 from course_lib.train import Run
+from course_lib.widgets import panel, watching
+from course_lib.widgets.diagnosis_game import DiagnosisGame
+from course_lib.widgets.guidance_grid import GuidanceGrid
+from course_lib.widgets.noise_slider import NoiseSlider
+from course_lib.widgets.pair_explorer import PairExplorer
+from course_lib.widgets.prompt_box import PromptBox
+from course_lib.widgets.slider import Slider
+from course_lib.widgets.trajectory import Trajectory
 
 X0 = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 TOKENS = torch.zeros(6, 12, dtype=torch.int64)
@@ -55,7 +62,7 @@ def screen(monkeypatch):
             self.updated += 1
 
     screen = Screen()
-    monkeypatch.setattr(widgets, "display", screen.display)
+    monkeypatch.setattr(watching, "display", screen.display)
     return screen
 
 
@@ -64,7 +71,7 @@ def picture(figure):
 
 
 def test_it_trains_to_the_end_and_one_figure_is_redrawn(run, screen, capsys):
-    reports = widgets.watch(run, X0, TOKENS, steps=4, batch_size=2, every=0)
+    reports = watching.watch(run, X0, TOKENS, steps=4, batch_size=2, every=0)
     assert [r.step for r in reports] == [1, 2, 3, 4] and run.step == 4
     assert screen.shown == 1 and screen.updated == 3  # one figure after each step
     assert screen[-1].axes[0].get_title() == "after 4 steps"
@@ -73,19 +80,19 @@ def test_it_trains_to_the_end_and_one_figure_is_redrawn(run, screen, capsys):
 
 
 def test_the_pictures_start_from_the_same_noise_each_time(run, screen):
-    widgets.watch(run, X0, TOKENS, steps=2, batch_size=2)
+    watching.watch(run, X0, TOKENS, steps=2, batch_size=2)
     first = picture(screen[-1])
-    widgets.watch(run, X0, TOKENS, steps=2, batch_size=2)
+    watching.watch(run, X0, TOKENS, steps=2, batch_size=2)
     assert (picture(screen[-1]) == first).all()
-    widgets.watch(run, X0, TOKENS, steps=2, batch_size=2, seed=1)
+    watching.watch(run, X0, TOKENS, steps=2, batch_size=2, seed=1)
     assert (picture(screen[-1]) != first).any()
 
 
 def test_looking_on_changes_nothing_in_the_run(run, screen):
     torch.manual_seed(0)
     other = Run(Denoiser(channels=(8, 16), width=32))
-    widgets.watch(run, X0, TOKENS, steps=5, batch_size=2, every=0)
-    widgets.watch(other, X0, TOKENS, steps=5, batch_size=2, every=1e9)
+    watching.watch(run, X0, TOKENS, steps=5, batch_size=2, every=0)
+    watching.watch(other, X0, TOKENS, steps=5, batch_size=2, every=1e9)
     for ours, theirs in zip(run.model.parameters(), other.model.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 
@@ -99,49 +106,49 @@ def test_stopping_the_cell_keeps_the_run_and_the_next_call_goes_on(run, screen, 
             raise KeyboardInterrupt
         return real(*arguments, **options)
 
-    module = widgets.show if where == "drawing" else torch.nn.utils
+    module = show if where == "drawing" else torch.nn.utils
     name = "training" if where == "drawing" else "clip_grad_norm_"
     real = getattr(module, name)
     with monkeypatch.context() as patched:
         patched.setattr(module, name, stopped)
-        reports = widgets.watch(run, X0, TOKENS, steps=6, batch_size=2, every=0)
+        reports = watching.watch(run, X0, TOKENS, steps=6, batch_size=2, every=0)
     assert [r.step for r in reports] == [1, 2, 3]
     out = capsys.readouterr().out
     assert wanted in out and out.count("\n") == 1
-    reports = widgets.watch(run, X0, TOKENS, steps=6, batch_size=2)
+    reports = watching.watch(run, X0, TOKENS, steps=6, batch_size=2)
     assert [r.step for r in reports] == [1, 2, 3, 4, 5, 6]
     assert capsys.readouterr().out == ""
 
 
 def test_a_finished_run_says_so_at_once_and_still_shows_its_figure(run, screen, capsys):
-    first = widgets.watch(run, X0, TOKENS, steps=3, batch_size=2)
-    again = widgets.watch(run, X0, TOKENS, steps=3, batch_size=2)
+    first = watching.watch(run, X0, TOKENS, steps=3, batch_size=2)
+    again = watching.watch(run, X0, TOKENS, steps=3, batch_size=2)
     assert again == first and run.step == 3 and screen.shown == 2
     assert "already finished, after 3 steps" in capsys.readouterr().out
 
 
 def test_it_rests_when_told_to(run, screen, capsys):
-    reports = widgets.watch(run, X0, TOKENS, steps=10, batch_size=2, pause=0.4)
+    reports = watching.watch(run, X0, TOKENS, steps=10, batch_size=2, pause=0.4)
     assert run.step == 4 and reports[-1].done == pytest.approx(0.4)
     assert "Resting after 4 steps, 40% of the run" in capsys.readouterr().out
-    assert len(widgets.watch(run, X0, TOKENS, steps=10, batch_size=2)) == 10
+    assert len(watching.watch(run, X0, TOKENS, steps=10, batch_size=2)) == 10
 
 
 def test_prompts_are_what_the_pictures_show(run, screen):
-    widgets.watch(run, X0, TOKENS, steps=1, batch_size=2, prompts=["red apple", "green banana", "a lemon"])
+    watching.watch(run, X0, TOKENS, steps=1, batch_size=2, prompts=["red apple", "green banana", "a lemon"])
     assert picture(screen[-1]).shape == (16, 3 * 16 + 2 * 2, 3)
     with pytest.raises(ValueError, match="never learned"):
-        widgets.watch(run, X0, TOKENS, steps=1, prompts=["red apfel"])
+        watching.watch(run, X0, TOKENS, steps=1, prompts=["red apfel"])
 
 
 def test_time_spent_drawing_is_no_training(run, screen, monkeypatch):
     def slow(*arguments):
-        widgets.time.sleep(0.4)
+        watching.time.sleep(0.4)
         return real(*arguments)
 
-    real = widgets.show.training
-    monkeypatch.setattr(widgets.show, "training", slow)
-    widgets.watch(run, X0, TOKENS, steps=2, batch_size=2, every=0)
+    real = show.training
+    monkeypatch.setattr(show, "training", slow)
+    watching.watch(run, X0, TOKENS, steps=2, batch_size=2, every=0)
     assert run.seconds < 0.4 * 3
 
 
@@ -178,7 +185,7 @@ def test_a_slider_begins_at_its_first_number_and_takes_nothing_but_numbers():
 
 
 def test_a_drag_shows_the_picture_at_that_level():
-    slider = widgets.NoiseSlider(size=32)
+    slider = NoiseSlider(size=32)
     assert np.array_equal(pixels(slider.picture)[::2, ::2], show.to_image(slider.x0[0]))
     before = slider.histogram.value
     slider.t.value = 1
@@ -188,8 +195,8 @@ def test_a_drag_shows_the_picture_at_that_level():
 
 
 def test_play_walks_from_picture_to_noise_and_lets_go_when_the_slider_is_taken(monkeypatch):
-    monkeypatch.setattr(widgets, "PLAY_SECONDS", 0.05)
-    slider = widgets.NoiseSlider(size=8)
+    monkeypatch.setattr(panel, "PLAY_SECONDS", 0.05)
+    slider = NoiseSlider(size=8)
     seen = []
     slider.t.observe(lambda change: seen.append(change.new), "value")
     started(lambda: slider.play.click() or slider)
@@ -202,11 +209,11 @@ def test_play_walks_from_picture_to_noise_and_lets_go_when_the_slider_is_taken(m
 
 def test_a_first_word_that_it_does_not_know_is_refused():
     with pytest.raises(ValueError, match='never learned the word "bananna"'):
-        widgets.NoiseSlider("a bananna", size=8)
+        NoiseSlider("a bananna", size=8)
 
 
 def test_words_change_the_picture_and_unknown_ones_leave_it_and_say_why():
-    slider = widgets.NoiseSlider(size=32)
+    slider = NoiseSlider(size=32)
     apple = slider.x0
     slider.words.value = "a yellow banana"
     assert not torch.equal(slider.x0, apple) and slider.message.value == ""
@@ -220,7 +227,7 @@ def test_words_change_the_picture_and_unknown_ones_leave_it_and_say_why():
 
 def test_the_answer_of_a_perfect_network_is_the_target():
     x0 = X0[:1]
-    explorer = widgets.PairExplorer(lambda x_t, t: x0, x0)
+    explorer = PairExplorer(lambda x_t, t: x0, x0)
     explorer.t.value, explorer.s.value = 0.8, 0.3
     x_t, x_s, answer, difference = explorer.shown
     assert torch.equal(x_t, add_noise(x0, 0.8, explorer.eps)[0])
@@ -230,7 +237,7 @@ def test_the_answer_of_a_perfect_network_is_the_target():
 
 @pytest.mark.parametrize("s", [0.6, 0.9])
 def test_a_step_that_takes_no_noise_away_says_so_and_the_last_pair_stays(s):
-    explorer = widgets.PairExplorer(lambda x_t, t: X0[:1], X0[:1])
+    explorer = PairExplorer(lambda x_t, t: X0[:1], X0[:1])
     shown = [picture.value for picture in explorer.pictures]
     explorer.s.value = s
     assert "s must be below t" in explorer.message.value and [p.value for p in explorer.pictures] == shown
@@ -246,7 +253,7 @@ def test_two_films_of_different_length_slide_together():
         )
         for steps in (4, 10)
     }
-    scrubber = widgets.Trajectory(films)
+    scrubber = Trajectory(films)
     scrubber.place.value = 50
     assert [title.value[:8] for title in scrubber.titles.values()] == ["t = 0.50"] * 2
     for name, frames in films.items():
@@ -258,7 +265,7 @@ def test_two_films_of_different_length_slide_together():
 
 def test_a_prompt_is_painted_step_by_step_and_kept(tmp_path):
     def work():
-        box = widgets.PromptBox(halving, "a red apple", folder=tmp_path)
+        box = PromptBox(halving, "a red apple", folder=tmp_path)
         box.steps.value = 4
         return box
 
@@ -276,7 +283,7 @@ def test_a_prompt_is_painted_step_by_step_and_kept(tmp_path):
 
 def test_a_new_prompt_cancels_the_old_one():
     async def main():
-        box = widgets.PromptBox(halving, "a red apple")
+        box = PromptBox(halving, "a red apple")
         box.draw()
         first = box.task
         await asyncio.sleep(0.02)
@@ -290,7 +297,7 @@ def test_a_new_prompt_cancels_the_old_one():
 
 def test_an_unknown_word_is_answered_in_place_and_stops_the_old_picture():
     async def main():
-        box = widgets.PromptBox(halving, "a red apple")
+        box = PromptBox(halving, "a red apple")
         box.draw()
         box.words.value = "a green bananna"
         await asyncio.gather(box.task, return_exceptions=True)
@@ -307,7 +314,7 @@ def test_a_distilled_model_answers_while_one_types_and_waits_for_words_on_their_
         __call__ = staticmethod(halving)
 
     async def main():
-        box, patient = widgets.PromptBox(Distilled()), widgets.PromptBox(halving)
+        box, patient = PromptBox(Distilled()), PromptBox(halving)
         assert box.words.continuous_update and not patient.words.continuous_update
         told = []
         for typed in (
@@ -336,8 +343,8 @@ def test_a_distilled_model_answers_while_one_types_and_waits_for_words_on_their_
 def test_the_still_picture_is_what_the_controls_ask_for(monkeypatch):
     shown = []
     monkeypatch.setattr(show, "film", lambda frames, columns: shown.append(frames))
-    monkeypatch.setattr(widgets.PromptBox, "draw", lambda box, change=None: None)  # no picture is under way
-    box = widgets.PromptBox(halving, "a red apple")
+    monkeypatch.setattr(PromptBox, "draw", lambda box, change=None: None)  # no picture is under way
+    box = PromptBox(halving, "a red apple")
     box.steps.value, box.seed.value = 4, 3
     box.figure()
     noise = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(3))
@@ -360,7 +367,7 @@ def test_the_still_picture_is_what_the_controls_ask_for(monkeypatch):
 )
 def test_chips_build_a_prompt(prompt, word, becomes):
     def work():
-        box = widgets.PromptBox(halving, prompt)
+        box = PromptBox(halving, prompt)
         box.steps.value = 4
         next(chip for chip in box.chips if chip.description == word).click()
         return box
@@ -370,7 +377,7 @@ def test_chips_build_a_prompt(prompt, word, becomes):
 
 def test_two_boxes_on_one_page_do_not_disturb_each_other():
     async def main():
-        boxes = [widgets.PromptBox(halving, prompt) for prompt in ("a red apple", "a green banana")]
+        boxes = [PromptBox(halving, prompt) for prompt in ("a red apple", "a green banana")]
         for box in boxes:
             box.draw()
         await asyncio.gather(*(box.task for box in boxes))
@@ -381,20 +388,20 @@ def test_two_boxes_on_one_page_do_not_disturb_each_other():
 
 def test_a_grid_fills_in_from_one_noise_and_can_be_stopped():
     async def main():
-        grid = widgets.GuidanceGrid(halving, ["a red apple", "a green banana"], (0, 2), steps=4)
+        grid = GuidanceGrid(halving, ["a red apple", "a green banana"], (0, 2), steps=4)
         grid.begin.click()
         while grid.bar.value < 1:
             await asyncio.sleep(0.001)
         grid.halt.click()
         await asyncio.gather(grid.task, return_exceptions=True)
-        stopped = [[cell.value != widgets.BLANK for cell in line] for line in grid.cells]
+        stopped = [[cell.value != panel.BLANK for cell in line] for line in grid.cells]
         grid.begin.click()
         await grid.task
         return grid, stopped
 
     grid, stopped = asyncio.run(main())
     assert stopped[0][0] and not stopped[1][1]
-    assert all(cell.value != widgets.BLANK for line in grid.cells for cell in line) and grid.bar.value == 4
+    assert all(cell.value != panel.BLANK for line in grid.cells for cell in line) and grid.bar.value == 4
     assert grid.cells[0][0].value == grid.cells[1][0].value  # without words the prompts are one
 
 
@@ -404,7 +411,7 @@ def ward():
 
 
 def test_the_game_explains_right_and_wrong():
-    game = widgets.DiagnosisGame(ward(), {"A": "no EMA", "B": "wrong range"})
+    game = DiagnosisGame(ward(), {"A": "no EMA", "B": "wrong range"})
     first = game.picture.value
     game.choice.value = "wrong range"
     assert f"Not wrong range. {FAULTS['no EMA'].look[:20]}" in html.unescape(game.message.value)
@@ -418,12 +425,12 @@ def test_the_game_explains_right_and_wrong():
 @pytest.mark.parametrize(
     "panel",
     [
-        lambda: widgets.NoiseSlider(size=32),
-        lambda: widgets.PairExplorer(lambda x_t, t: X0[:1], X0[:1]),
-        lambda: widgets.Trajectory({"a": list(sample(halving, encode("a pear"), generator=generator(), steps=4))}),
-        lambda: widgets.PromptBox(halving),
-        lambda: widgets.GuidanceGrid(halving, ["a pear"], (1, 2), steps=2),
-        lambda: widgets.DiagnosisGame(ward(), {"A": "no EMA"}),
+        lambda: NoiseSlider(size=32),
+        lambda: PairExplorer(lambda x_t, t: X0[:1], X0[:1]),
+        lambda: Trajectory({"a": list(sample(halving, encode("a pear"), generator=generator(), steps=4))}),
+        lambda: PromptBox(halving),
+        lambda: GuidanceGrid(halving, ["a pear"], (1, 2), steps=2),
+        lambda: DiagnosisGame(ward(), {"A": "no EMA"}),
     ],
 )
 def test_a_page_without_a_kernel_has_a_figure(panel):

@@ -22,14 +22,15 @@ from results import Results, arguments, bar, heading
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from course_lib import show, weights
 from course_lib.captions import encode
-from course_lib.data import training_pictures
-from course_lib.judge import evaluate
+from course_lib.classroom import show
+from course_lib.fruit.pictures import training_pictures
+from course_lib.judging.judge import evaluate
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import generate, guided
 from course_lib.train import Run, denoising_loss, train
+from course_lib.weights import store as weights
 
 BATCH = 64
 # The best of what was tried for runs of a minute, see data/benchmarks/recipe.md.
@@ -147,7 +148,7 @@ def training_memory() -> float:
     """Peak memory in MiB of a process of its own that opens the pictures and trains for 30 steps."""
     code = (
         "import pathlib, resource; from course_lib.model import Denoiser;"
-        "from course_lib.data import training_pictures;"
+        "from course_lib.fruit.pictures import training_pictures;"
         "from course_lib.train import Run, train; p = training_pictures();"
         "[None for _ in train(Run(Denoiser(patch=2, channels=(48, 96, 128))), p.x0, p.tokens, steps=30)];"
         "status = pathlib.Path('/proc/self/status');"

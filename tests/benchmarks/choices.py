@@ -28,17 +28,20 @@ from results import Results, arguments, bar, heading
 from torch import Tensor, nn
 
 from course_lib import sample as sampling
-from course_lib import show, weights
 from course_lib import train as training
-from course_lib.attention import Attention
+from course_lib.beyond.attention import Attention
+from course_lib.beyond.solvers import second_order_step
 from course_lib.captions import encode
-from course_lib.data import HELD_OUT_PAIRS, TRAINING_PAIRS, Pictures, phrasings, training_pictures
-from course_lib.judge import Score, generate_many, score
+from course_lib.classroom import show
+from course_lib.fruit.pictures import Pictures, training_pictures
+from course_lib.fruit.prompts import phrasings
+from course_lib.fruit.words import HELD_OUT_PAIRS, TRAINING_PAIRS
+from course_lib.judging.judge import Score, generate_many, score
 from course_lib.model import Denoiser
 from course_lib.noise import noise_levels
 from course_lib.sample import ancestral_step, denoise_step, guided
-from course_lib.solvers import second_order_step
 from course_lib.train import Report, Run, random_levels, train
+from course_lib.weights import store as weights
 
 FULL = dict(pictures=20_480, drawings=512, per_pair=32, per_seen_pair=3, steps=25, seeds=3, timed=20)
 QUICK = dict(pictures=128, drawings=64, per_pair=1, per_seen_pair=1, steps=2, seeds=2, timed=1)

@@ -16,24 +16,17 @@ from drawings import FRESH_SEED, Drawings, distance_over_floor, features, fresh_
 from results import Results, arguments, bar, heading
 from torch import Tensor
 
-from course_lib import show, weights
 from course_lib.captions import NO_WORD, decode, encode
-from course_lib.data import (
-    ALL_PAIRS,
-    HELD_OUT_PAIRS,
-    TRAINING_PAIRS,
-    Pictures,
-    draw_many,
-    phrasings,
-    random_fruits,
-    training_pictures,
-    understand,
-)
-from course_lib.files import DATA
-from course_lib.judge import Score, evaluate, generate_many, score, score_drawings
-from course_lib.measure import nearest
+from course_lib.classroom import show
+from course_lib.fruit.pictures import Pictures, draw_many, random_fruits, training_pictures
+from course_lib.fruit.prompts import phrasings, understand
+from course_lib.fruit.words import ALL_PAIRS, HELD_OUT_PAIRS, TRAINING_PAIRS
+from course_lib.judging.judge import Score, evaluate, generate_many, score, score_drawings
+from course_lib.judging.measure import nearest
 from course_lib.noise import add_noise
 from course_lib.sample import denoise_step, guided
+from course_lib.tools.files import DATA
+from course_lib.weights import store as weights
 
 LABELS = (NO_WORD, *(colour + kind for kind, colour in ALL_PAIRS))  # "greenbanana": a made-up word for each pair
 

@@ -8,10 +8,10 @@ import torch
 from results import bar
 from torch import Tensor
 
-from course_lib.data import caption_tokens, draw_many
-from course_lib.fruit import random_fruit
-from course_lib.judge import generate_many
-from course_lib.measure import frechet_distance
+from course_lib.fruit.drawing import random_fruit
+from course_lib.fruit.pictures import caption_tokens, draw_many
+from course_lib.judging.judge import generate_many
+from course_lib.judging.measure import frechet_distance
 
 FRESH_SEED = 1_000_003  # of drawings that neither the denoiser nor the judge was trained or tested on
 FULLEST = 5  # the place in `phrasings` of "a small green banana on a grey background"

@@ -16,13 +16,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from results import Results, arguments, bar, heading
 
-from course_lib import show, weights
-from course_lib.data import HELD_OUT_PAIRS
-from course_lib.files import DATA
-from course_lib.judge import generate_many, score
+from course_lib.beyond.solvers import second_order_step
+from course_lib.classroom import show
+from course_lib.fruit.words import HELD_OUT_PAIRS
+from course_lib.judging.judge import generate_many, score
 from course_lib.model import Denoiser
 from course_lib.sample import denoise_step, generate
-from course_lib.solvers import second_order_step
+from course_lib.tools.files import DATA
+from course_lib.weights import store as weights
 
 # The ways in the order of the figure: a name, the guidance scale, and the numbers of steps.
 PLAIN = ("shipped, plain step", SHIPPED_GUIDANCE, (1, 2, 4, 8, 16, 50))

@@ -16,10 +16,11 @@ import torch.nn.functional as F
 from bench import course_unet
 from torch import Tensor, nn
 
+from course_lib.beyond.convert import level_from_alpha_bar, level_from_sigma, scale, sigma, x0_from_eps
 from course_lib.captions import decode
-from course_lib.convert import level_from_alpha_bar, level_from_sigma, scale, sigma, x0_from_eps
-from course_lib.data import Pictures, understand
-from course_lib.fruit import COLOURS, KINDS
+from course_lib.fruit.pictures import Pictures
+from course_lib.fruit.prompts import understand
+from course_lib.fruit.words import COLOURS, KINDS
 
 PART = 128  # pictures held in memory at once; larger batches are added up from such parts
 

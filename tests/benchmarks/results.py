@@ -12,8 +12,8 @@ import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from course_lib import show
-from course_lib.files import DATA, whole_file
+from course_lib.classroom import show
+from course_lib.tools.files import DATA, whole_file
 
 bar = partial(tqdm, file=sys.stderr, leave=False)
 

@@ -21,12 +21,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from results import Results, arguments, bar, heading
 
-from course_lib import show, weights
 from course_lib.captions import encode
-from course_lib.data import Pictures, training_pictures
-from course_lib.files import DATA, read_tensors, write_tensors
+from course_lib.classroom import show
+from course_lib.fruit.pictures import Pictures, training_pictures
 from course_lib.model import Denoiser
 from course_lib.sample import generate
+from course_lib.tools.files import DATA, read_tensors, write_tensors
+from course_lib.weights import store as weights
 
 PATIENCE = 1.0  # seconds: of growing sizes, the first that takes longer is the last; a step that does is timed once
 FEW = 16  # pictures that are sampled where their number is not the question

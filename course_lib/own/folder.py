@@ -21,7 +21,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from course_lib.captions import NO_WORD, encode, split_words
-from course_lib.data import SIZE, Bar, no_bar
+from course_lib.fruit.pictures import SIZE
+from course_lib.tools.bars import Bar, no_bar
 
 CAPTION_FILES = {"captions.csv": ("file", "caption"), "metadata.csv": ("file_name", "text")}  # name: its two columns
 ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif"}

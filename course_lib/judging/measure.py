@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from course_lib.files import DATA
 from course_lib.noise import add_noise
+from course_lib.tools.files import DATA
 
 
 def nearest(x: Tensor, pictures: Tensor, count: int = 1) -> tuple[Tensor, Tensor]:

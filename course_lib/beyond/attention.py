@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.fruit.scene_prompts import MAX_SCENE_WORDS
+from course_lib.fruit.words import SCENE_VOCABULARY
 from course_lib.model import Block, check_input
 from course_lib.noise import expand_level
-from course_lib.scenes import MAX_SCENE_WORDS, SCENE_VOCABULARY
 
 
 class Attention(nn.Module):

@@ -13,18 +13,11 @@ from scipy.stats import binomtest
 from torch import Tensor, nn
 
 from course_lib.captions import encode
-from course_lib.data import (
-    ALL_PAIRS,
-    HELD_OUT_PAIRS,
-    TRAINING_PAIRS,
-    Bar,
-    draw_many,
-    no_bar,
-    phrasings,
-    random_fruits,
-)
-from course_lib.fruit import COLOURS, KINDS
+from course_lib.fruit.pictures import draw_many, random_fruits
+from course_lib.fruit.prompts import phrasings
+from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS
 from course_lib.sample import generate
+from course_lib.tools.bars import Bar, no_bar
 
 JUDGE_SEED, TEST_SEED = 1_000_001, 1_000_002  # of the judge's drawings; the training pictures have seed 0
 

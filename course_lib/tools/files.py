@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-DATA = Path(__file__).resolve().parent.parent / "data"  # the project's own folder of shipped files
+DATA = Path(__file__).resolve().parents[2] / "data"  # the project's own folder of shipped files
 
 
 @contextmanager

@@ -14,28 +14,9 @@ from functools import cache, reduce
 import torch
 from torch import Tensor
 
-from course_lib.shapes import GLOSS, PITS, REST, SHAPES, length, linear, marks, pits, ramp
+from course_lib.fruit.shapes import GLOSS, PITS, REST, SHAPES, length, linear, marks, pits, ramp
+from course_lib.fruit.words import BACKDROPS, BACKGROUNDS, COLOURS, KINDS, PALETTE, SIZES, check_choice
 
-PALETTE = {  # sRGB in [0, 1]
-    "red": (0.86, 0.09, 0.11),
-    "green": (0.30, 0.68, 0.16),
-    "yellow": (0.99, 0.85, 0.12),
-    "orange": (0.98, 0.53, 0.06),
-    "purple": (0.47, 0.17, 0.66),
-    "blue": (0.13, 0.38, 0.88),
-    "pink": (0.98, 0.55, 0.72),
-    "brown": (0.42, 0.25, 0.14),
-}
-BACKDROPS = {
-    "white": (0.96, 0.96, 0.96),
-    "grey": (0.62, 0.64, 0.67),
-    "black": (0.10, 0.10, 0.11),
-    "cream": (0.97, 0.91, 0.78),
-}
-KINDS: tuple[str, ...] = tuple(SHAPES)
-COLOURS: tuple[str, ...] = tuple(PALETTE)
-BACKGROUNDS: tuple[str, ...] = tuple(BACKDROPS)
-SIZES = {"small": (0.60, 0.67), "": (0.72, 0.80), "large": (0.86, 0.92)}  # gaps keep the words apart
 WOOD, LEAF = (0.36, 0.24, 0.12), (0.27, 0.52, 0.14)
 PITCH = math.radians(24)  # the camera looks down by this angle
 STEPS, EDGE, RAYS = 42, 0.48, 1 << 17  # steps of a ray; reach from the middle; rays at a time
@@ -84,12 +65,6 @@ class Fruit:
     def size_word(self) -> str:
         """ "small", "" (nothing worth saying) or "large"."""
         return "small" if self.size < 0.695 else "large" if self.size > 0.83 else ""
-
-
-def check_choice(name: str, value, allowed: Sequence[str]) -> None:
-    """Refuse a value that is not among those allowed: a ValueError that names it and lists them."""
-    if value not in allowed:
-        raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(map(repr, allowed))}.")
 
 
 def random_fruit(

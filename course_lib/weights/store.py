@@ -6,13 +6,13 @@ from typing import TypeVar
 
 import torch
 
-from course_lib.attention import SceneDenoiser
+from course_lib.beyond.attention import SceneDenoiser
 from course_lib.captions import NO_WORD
-from course_lib.files import DATA, read_tensors, write_tensors
-from course_lib.judge import Judge
+from course_lib.judging.judge import Judge
+from course_lib.judging.scene_judge import SceneJudge
 from course_lib.model import Denoiser
 from course_lib.noise import noise_levels
-from course_lib.scene_judge import SceneJudge
+from course_lib.tools.files import DATA, read_tensors, write_tensors
 
 AnyDenoiser = Denoiser | SceneDenoiser
 Network = TypeVar("Network", Denoiser, SceneDenoiser, Judge, SceneJudge)

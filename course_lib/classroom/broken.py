@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.captions import encode, null_tokens
-from course_lib.data import Bar, from_bytes, no_bar, to_bytes
-from course_lib.files import DATA, read_tensors, write_tensors
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise, expand_level
 from course_lib.sample import generate
+from course_lib.tools.bars import Bar, no_bar
+from course_lib.tools.files import DATA, read_tensors, write_tensors
+from course_lib.tools.pixels import from_bytes, to_bytes
 from course_lib.train import Report, Run, denoising_loss, train
 
 PROMPTS = (

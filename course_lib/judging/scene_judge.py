@@ -14,24 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.attention import Attention
-from course_lib.data import HELD_OUT_PAIRS, TRAINING_PAIRS, Bar, article, from_bytes, no_bar
-from course_lib.fruit import COLOURS, KINDS, SIZES
-from course_lib.judge import Score, blur_and_noise, fit, generate_many
-from course_lib.scenes import (
-    BACKGROUNDS,
-    SIZE,
-    TRAINING_COMBINATIONS,
-    WITHHELD,
-    Asked,
-    Scene,
-    Thing,
-    draw_many,
-    encode,
-    random_scene,
-    two,
-    understand,
-)
+from course_lib.beyond.attention import Attention
+from course_lib.fruit.scene_pictures import TRAINING_COMBINATIONS, WITHHELD
+from course_lib.fruit.scene_prompts import Asked, encode, two, understand
+from course_lib.fruit.scenes import SIZE, Scene, Thing, draw_many, random_scene
+from course_lib.fruit.words import COLOURS, HELD_OUT_PAIRS, KINDS, SIZES, TRAINING_PAIRS, article
+from course_lib.fruit.words import SCENE_BACKGROUNDS as BACKGROUNDS
+from course_lib.judging.judge import Score, blur_and_noise, fit, generate_many
+from course_lib.tools.bars import Bar, no_bar
+from course_lib.tools.pixels import from_bytes
 
 JUDGE_SEED, TEST_SEED = 2_000_001, 2_000_002  # of the judge's drawings; the training scenes have seed 2,000,000
 MOST = 3  # fruits in a scene

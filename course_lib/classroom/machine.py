@@ -17,7 +17,7 @@ from course_lib.captions import null_tokens
 from course_lib.model import Denoiser
 from course_lib.sample import sample
 from course_lib.train import Run, train
-from course_lib.weights import load_denoiser
+from course_lib.weights.store import load_denoiser
 
 CGROUP = Path("/sys/fs/cgroup")  # where Linux says what a container may use
 OLDEST_PYTHON = (3, 11)

@@ -16,10 +16,10 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from course_lib.data import to_bytes
-from course_lib.files import whole_file
-from course_lib.judge import Score
+from course_lib.judging.judge import Score
 from course_lib.sample import Frame
+from course_lib.tools.files import whole_file
+from course_lib.tools.pixels import to_bytes
 from course_lib.train import Report
 
 FONT = 16  # points; legible when the figure fills a projector's screen

@@ -1,0 +1,1 @@
+"""What lessons show: figures, broken runs, this machine. Nothing that a program without a reader needs."""

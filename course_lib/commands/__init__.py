@@ -1,0 +1,1 @@
+"""The command line, one file a command. Nothing that another room could use."""

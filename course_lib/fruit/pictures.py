@@ -1,0 +1,76 @@
+"""The training pictures and their captions: 56 of the 64 pairs of kind and colour, drawn once and kept in a file."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from course_lib.captions import encode
+from course_lib.fruit import drawing, shapes, words
+from course_lib.fruit.drawing import Fruit, draw, random_fruit
+from course_lib.fruit.prompts import phrasings
+from course_lib.fruit.words import TRAINING_PAIRS
+from course_lib.tools.bars import Bar, no_bar
+from course_lib.tools.files import DATA
+from course_lib.tools.kept import drawn_once
+from course_lib.tools.pixels import from_bytes, to_bytes
+
+PER_PAIR = 256  # 56 x 256 = 14,336 pictures
+TRAINING_SEED = 0
+SIZE = 32
+
+
+class Pictures(NamedTuple):
+    """Captioned pictures and what was recorded when they were drawn."""
+
+    x0: Tensor  # (N, 3, H, W) float32 in [-1, 1]
+    tokens: Tensor  # (N, 8, MAX_WORDS) int64: eight phrasings of each caption
+    fruits: list[Fruit]  # N recorded factors
+
+
+def random_fruits(pairs: Sequence[tuple[str, str]], per_pair: int, seed: int) -> list[Fruit]:
+    """Factors of `per_pair` pictures of each (kind, colour), all else at random from the seed."""
+    generator = torch.Generator().manual_seed(seed)
+    return [random_fruit(generator, kind, colour) for _ in range(per_pair) for kind, colour in pairs]
+
+
+def draw_many(fruits: Sequence[Fruit], size: int = SIZE, bar: Bar = no_bar) -> Tensor:
+    """Draw pictures in portions, with a progress bar: (N, 3, size, size) float32 in [-1, 1]."""
+    return torch.cat([draw(fruits[i : i + 256], size) for i in bar(range(0, len(fruits), 256))])
+
+
+def caption_tokens(fruits: Sequence[Fruit]) -> Tensor:
+    """The tokens of all phrasings for each fruit: (N, 8, MAX_WORDS) int64."""
+    said = [(f.kind, f.colour, f.size_word, f.background) for f in fruits]
+    known = {factors: encode(phrasings(*factors)) for factors in set(said)}
+    return torch.stack([known[factors] for factors in said])
+
+
+def training_pictures(path: str | Path = DATA / "pictures.safetensors", bar: Bar = no_bar) -> Pictures:
+    """Open the training pictures; the first time, draw them.
+
+    They are drawn anew when the file is missing or the renderer has changed since.
+
+    Args:
+        path: where they are kept, as bytes.
+        bar: shows progress while they are drawn, such as `tqdm`.
+
+    Returns:
+        `Pictures` with N = 14,336, H = W = 32, every training pair 256 times.
+
+    Raises:
+        ValueError: the file is damaged; the message says what to do.
+    """
+    recipe = [Path(module.__file__).read_text() for module in (words, shapes, drawing)]
+    recipe += [repr((TRAINING_PAIRS, PER_PAIR, TRAINING_SEED, SIZE))]
+
+    def make() -> tuple[Tensor, list[dict]]:
+        fruits = random_fruits(TRAINING_PAIRS, PER_PAIR, TRAINING_SEED)
+        return to_bytes(draw_many(fruits, bar=bar)), [asdict(f) for f in fruits]
+
+    x0, factors = drawn_once(path, recipe, make)
+    fruits = [Fruit(**factor) for factor in factors]
+    return Pictures(from_bytes(x0), caption_tokens(fruits), fruits)

@@ -1,0 +1,80 @@
+"""The training scenes: one fruit alone and two side by side, drawn once and kept in a file.
+
+Never trained on are the eight held-out pairs of kind and colour, and `WITHHELD`, one in ten of the combinations of two
+things that could stand side by side.
+"""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import combinations_with_replacement
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from course_lib.fruit import drawing, shapes, words
+from course_lib.fruit.drawing import Fruit
+from course_lib.fruit.scene_prompts import encode, phrasings
+from course_lib.fruit.scenes import ASIDE, DOWN, SIZE, UP, WINDOWS, Scene, Thing, draw, draw_many, random_scene, window
+from course_lib.fruit.words import TRAINING_PAIRS
+from course_lib.tools.bars import Bar, no_bar
+from course_lib.tools.files import DATA
+from course_lib.tools.kept import drawn_once
+from course_lib.tools.pixels import Bytes
+
+COMBINATIONS = tuple(combinations_with_replacement(TRAINING_PAIRS, 2))  # 1,596 sorts of two things side by side
+_SHUFFLED = torch.randperm(len(COMBINATIONS), generator=torch.Generator().manual_seed(0)).tolist()
+WITHHELD = tuple(COMBINATIONS[i] for i in sorted(_SHUFFLED[: len(COMBINATIONS) // 10]))  # never seen together
+TRAINING_COMBINATIONS = tuple(c for c in COMBINATIONS if c not in set(WITHHELD))
+SCENES_SEED = 2_000_000
+REPEATS = {"alone": 48, "alike": 24, "different": 6}  # scenes of each thing, of two the same, of two that differ
+
+
+class Scenes(NamedTuple):
+    """Captioned scenes and what was recorded when they were drawn."""
+
+    x0: Bytes  # N pictures (3, 64, 64)
+    tokens: Tensor  # (N, 8, MAX_SCENE_WORDS) int64: eight phrasings of each caption
+    scenes: list[Scene]  # N recorded scenes
+
+
+def caption_tokens(scenes: Sequence[Scene]) -> Tensor:
+    """The tokens of all phrasings for each scene: (N, 8, MAX_SCENE_WORDS) int64."""
+    return encode([caption for scene in scenes for caption in phrasings(scene)]).unflatten(0, (-1, 8))
+
+
+def training_list() -> list[Scene]:
+    """The scenes to train on, not drawn yet: each thing alone, and each combination that is not withheld, both ways."""
+    generator = torch.Generator().manual_seed(SCENES_SEED)
+    things: list[tuple[Thing, ...]] = [(thing,) for thing in TRAINING_PAIRS for _ in range(REPEATS["alone"])]
+    for a, b in TRAINING_COMBINATIONS:
+        times = REPEATS["alike" if a == b else "different"]
+        things += [(a, b) if i % 2 else (b, a) for i in range(times)]
+    return [random_scene(generator, row) for row in things]
+
+
+def training_scenes(path: str | Path = DATA / "pictures-scenes.safetensors", bar: Bar = no_bar) -> Scenes:
+    """Open the training scenes; the first time, draw them.
+
+    They are drawn anew when the file is missing or the renderer has changed since.
+
+    Args:
+        path: where they are kept, as bytes.
+        bar: shows progress while they are drawn, such as `tqdm`.
+
+    Raises:
+        ValueError: the file is damaged; the message says what to do.
+    """
+    recipe = [Path(module.__file__).read_text() for module in (words, shapes, drawing)]
+    recipe += [inspect.getsource(part) for part in (random_scene, window, draw, training_list)]
+    recipe += [repr((WINDOWS, ASIDE, UP, DOWN, TRAINING_COMBINATIONS, REPEATS, SCENES_SEED, SIZE))]
+
+    def make() -> tuple[Tensor, list[dict]]:
+        scenes = training_list()
+        return draw_many(scenes, bar=bar), [asdict(scene) for scene in scenes]
+
+    x, factors = drawn_once(path, recipe, make)
+    scenes = [Scene(**scene | {"fruits": tuple(Fruit(**f) for f in scene["fruits"])}) for scene in factors]
+    return Scenes(Bytes(x), caption_tokens(scenes), scenes)

@@ -1,0 +1,16 @@
+"""Who says whether a picture is right, and how like the real ones it is. Nothing that trains a denoiser."""
+
+from course_lib.judging.judge import Judge, Score, evaluate, score
+from course_lib.judging.measure import benchmark, diversity, error_by_level, frechet_distance, nearest
+
+__all__ = [
+    "benchmark",
+    "diversity",
+    "error_by_level",
+    "evaluate",
+    "frechet_distance",
+    "Judge",
+    "nearest",
+    "score",
+    "Score",
+]

@@ -1,0 +1,1 @@
+"""A learner's own pictures: folders made ready to train on. Nothing that knows of fruit."""

@@ -1,0 +1,67 @@
+"""Prompts by guidance scales."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+import ipywidgets as ui
+import torch
+from matplotlib.figure import Figure
+from tqdm.auto import tqdm
+
+from course_lib.captions import encode
+from course_lib.classroom import show
+from course_lib.sample import Frame, sample
+from course_lib.widgets.panel import CELL, LABEL, Panel, Picture, rest
+
+
+class GuidanceGrid(Panel):
+    """Prompts by guidance scales, filled in one by one from the same noise; stop it when you have seen enough.
+
+    Args:
+        model: a denoiser.
+        prompts: one for each row.
+        scales: one for each column.
+        steps, seed: of the sampling.
+    """
+
+    def __init__(
+        self,
+        model: Callable,
+        prompts: Sequence[str],
+        scales: Sequence[float] = (-2, 0, 1, 2, 4, 8),
+        *,
+        steps: int = 25,
+        seed: int = 0,
+    ):
+        self.model, self.prompts, self.scales, self.steps, self.seed = model, list(prompts), list(scales), steps, seed
+        self.tokens = encode(self.prompts)
+        self.begin = ui.Button(description="Fill in", button_style="primary")
+        self.halt = ui.Button(description="Stop")
+        self.bar = ui.IntProgress(min=0, max=len(prompts) * len(scales))
+        self.cells = [[Picture(f"{prompt}, w = {w:g}", 96) for w in scales] for prompt in prompts]
+        head = ui.HBox([ui.Label(layout=LABEL), *(ui.Label(f"w = {w:g}", layout=CELL) for w in scales)])
+        lines = [ui.HBox([ui.Label(p, layout=LABEL), *line]) for p, line in zip(prompts, self.cells, strict=True)]
+        super().__init__([ui.HBox([self.begin, self.halt, self.bar]), head, *lines])
+        self.begin.on_click(lambda button: self.start(self.fill()))
+        self.halt.on_click(lambda button: self.stop())
+
+    def generate(self, row: int, scale: float) -> Iterator[Frame]:
+        """The generation of one cell; all cells start from the same noise."""
+        generator = torch.Generator().manual_seed(self.seed)
+        tokens = self.tokens[row : row + 1]
+        return sample(self.model, tokens, generator=generator, steps=self.steps, guidance_scale=scale)
+
+    async def fill(self) -> None:
+        """Compute one cell after another, and show each as soon as it is there."""
+        self.bar.value = 0
+        for row, line in enumerate(self.cells):
+            for cell, scale in zip(line, self.scales, strict=True):
+                for frame in self.generate(row, scale):
+                    cell.value = show.png(frame.x0_hat[0], scale=3)
+                    await rest()
+                self.bar.value += 1
+
+    def figure(self) -> Figure:
+        cells = tqdm([(row, w) for row in range(len(self.prompts)) for w in self.scales], "filling in", leave=False)
+        made = torch.cat([deque(self.generate(row, w), 1).pop().x_t for row, w in cells])
+        return show.rows(made.split(len(self.scales)), [f"w = {w:g}" for w in self.scales], self.prompts)

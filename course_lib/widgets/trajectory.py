@@ -1,0 +1,48 @@
+"""Slide through a generation."""
+
+from collections.abc import Mapping, Sequence
+
+import ipywidgets as ui
+import torch
+from matplotlib.figure import Figure
+
+from course_lib.classroom import show
+from course_lib.sample import Frame
+from course_lib.widgets.panel import LONG, WRAP, Panel, Picture, play
+from course_lib.widgets.slider import Slider
+
+
+class Trajectory(Panel):
+    """Slide through recorded generations, each with the noisy picture above and the current guess below.
+
+    Args:
+        films: {name: all frames that `sample` yielded}; they may differ in their number of steps.
+        which: which picture of each batch.
+    """
+
+    def __init__(self, films: Mapping[str, Sequence[Frame]], *, which: int = 0):
+        self.films, self.which = {name: list(frames) for name, frames in films.items()}, which
+        self.place = Slider(description="done, %", options=list(range(101)), layout=LONG)
+        self.play = ui.Button(description="Play", icon="play", tooltip="from noise to picture")
+        self.titles = {name: ui.Label() for name in self.films}
+        self.pictures = {name: Picture(f"{name}: x_t above, x0_hat below", 180) for name in self.films}
+        columns = [ui.VBox([ui.Label(name), self.titles[name], self.pictures[name]]) for name in self.films]
+        legend = ui.Label("above the noisy picture x_t, below the current guess x0_hat")
+        super().__init__([ui.HBox([self.place, self.play], layout=WRAP), legend, ui.HBox(columns, layout=WRAP)])
+        self.redraw()
+        self.place.observe(self.redraw, "value")
+        self.play.on_click(lambda button: self.start(play(self.place)))
+
+    def redraw(self, change=None) -> None:
+        """Show every film at the slider's place."""
+        for name, frames in self.films.items():
+            frame = frames[round(self.place.value / 100 * (len(frames) - 1))]
+            both = torch.stack([frame.x_t[self.which], frame.x0_hat[self.which]])
+            self.titles[name].value = f"t = {frame.t:.2f}"
+            self.pictures[name].value = show.png(show.grid(both, columns=1), scale=5)
+
+    def figure(self) -> Figure:
+        films = [[frames[round(i / 5 * (len(frames) - 1))] for i in range(6)] for frames in self.films.values()]
+        lines = [[getattr(f, part)[self.which] for f in film] for film in films for part in ("x_t", "x0_hat")]
+        labels = [label for name in self.films for label in (name, "guess")]
+        return show.rows(lines, [f"{20 * i} %" for i in range(6)], labels)

@@ -1,0 +1,86 @@
+"""Training with a figure that grows while one looks on."""
+
+import time
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import torch
+from IPython.display import display
+from torch import Tensor
+
+from course_lib.captions import encode, null_tokens
+from course_lib.classroom import show
+from course_lib.sample import generate
+from course_lib.train import Report, Run, train
+
+SAMPLING_STEPS = 8  # few, so that a look costs little
+HISTORY: WeakKeyDictionary[Run, list[Report]] = WeakKeyDictionary()  # what `watch` has seen of each run
+
+
+def watch(
+    run: Run,
+    x0: Tensor,
+    tokens: Tensor,
+    *,
+    prompts: Sequence[str] | None = None,
+    pause: float = 1.0,
+    every: float = 5.0,
+    seed: int = 0,
+    **options,
+) -> list[Report]:
+    """Train and look on. Stop the cell when you like: nothing is lost, and running it again goes on from there.
+
+    Every few seconds one figure is redrawn: the loss, and pictures that `run.ema` makes of the same noise each time.
+    The time this takes does not count as training. The last figure stays in the saved notebook.
+
+    Args:
+        run, x0, tokens: as for `train`.
+        prompts: captions for the pictures; None makes eight without a caption.
+        pause: rest once this share of the run is done; the next call goes on.
+        every: seconds from one figure to the next.
+        seed: of the noise that the pictures start from.
+        options: for `train`: steps or seconds, batch_size, flip, loss.
+
+    Returns:
+        The reports of all steps of this run that were watched, earlier calls included.
+
+    Raises:
+        ValueError: as `train` and `encode`.
+    """
+    asked = null_tokens(8) if prompts is None else encode(prompts)
+    reports = HISTORY.setdefault(run, [])
+    before, handle, drawn = run.step, None, -float("inf")
+
+    def look() -> None:
+        nonlocal handle, drawn
+        pictures = generate(
+            run.ema,
+            asked,
+            generator=torch.Generator().manual_seed(seed),
+            steps=SAMPLING_STEPS,
+            guidance_scale=1.0 if prompts is None else 2.0,
+            shape=tuple(x0.shape[1:]),
+        )
+        figure = show.training([report.loss for report in reports], pictures, f"after {run.step} steps")
+        if handle is None:
+            handle = display(figure, display_id=True)
+        else:
+            handle.update(figure)
+        drawn = time.perf_counter()
+
+    try:
+        for report in show.progress(train(run, x0, tokens, **options)):
+            reports.append(report)
+            if report.done >= pause:
+                break
+            if time.perf_counter() - drawn >= every:
+                look()
+        look()
+    except KeyboardInterrupt:
+        print(f"Stopped after {run.step} steps. The run is kept: run this cell again, and it goes on from there.")
+        return list(reports)
+    if run.step == before:
+        print(f"This run is already finished, after {run.step} steps. For another one, make a new Run.")
+    elif reports[-1].done < 1:
+        print(f"Resting after {run.step} steps, {reports[-1].done:.0%} of the run. The next call goes on from there.")
+    return list(reports)
