@@ -7,18 +7,30 @@ coarse map, its sketch, which is laid over the picture where it enters.
 """
 
 import math
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.captions import MAX_WORDS
-from course_lib.fruit.words import VOCABULARY
-from course_lib.noise import expand_level
+from course_lib.captions import MAX_WORDS, encode
+from course_lib.noise import Levels, Pictures, Tokens, expand_level
 
 SKETCH = 8  # places along a side of the sketch
+
+
+class LevelEncoder(nn.Module):
+    """A noise level to one vector, by waves of many lengths, so that near levels differ too."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.register_buffer("frequencies", math.pi * 2 ** torch.linspace(-1, 4, width // 2), persistent=False)
+        self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+
+    def forward(self, t: Levels, x_t: Pictures) -> Tensor:
+        """The levels of some pictures to (B, width) float32."""
+        angle = expand_level(t, x_t).reshape(-1, 1).expand(len(x_t), 1) * self.frequencies
+        return self.mlp(torch.cat([angle.sin(), angle.cos()], dim=1))
 
 
 class CaptionEncoder(nn.Module):
@@ -40,7 +52,7 @@ class CaptionEncoder(nn.Module):
         )
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, MAX_WORDS) int64 tokens to (B, width) float32."""
+        """(B, L) int64 tokens to (B, width) float32."""
         after = F.pad(tokens[:, 1:], (0, 1))  # the token of the next word; "no word" after the last
         h = self.words(tokens) + self.next_word(self.words(after))  # (B, L, W)
         h = h + self.mlp(h)
@@ -70,19 +82,67 @@ class Block(nn.Module):
         return self.skip(x) + self.conv_out(F.silu(h))
 
 
-def check_input(x_t: Tensor, tokens: Tensor | None, smallest: int, max_words: int, vocabulary_size: int) -> Tensor:
-    """Refuse pictures and captions that a network cannot read; raises ValueError.
+class UNet(nn.Module):
+    """Blocks down through the scales, through the middle, and up again; each scale hands over what it saw.
 
     Args:
-        x_t: must be (B, 3, H, W), H and W multiples of `smallest`.
-        tokens: must be (B, max_words) int64 in [0, vocabulary_size - 1]; None stands for null captions.
+        channels: on each scale, from fine to coarse; each a multiple of 8. Every scale halves the last.
+        width: length of the vector that steers the blocks.
+        blocks: on each scale, on the way down and again on the way up.
 
-    Returns:
-        tokens, (B, max_words) int64.
+    Source: U-Net, Ronneberger et al. 2015 (arXiv:1505.04597).
     """
-    if x_t.ndim != 4 or x_t.shape[1] != 3 or x_t.shape[2] % smallest or x_t.shape[3] % smallest:
+
+    def __init__(self, channels: Sequence[int], width: int, blocks: int = 1):
+        super().__init__()
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        before = channels[0]
+        for here in channels:
+            self.down.append(nn.ModuleList(Block(before if i == 0 else here, here, width) for i in range(blocks)))
+            before = here
+        self.middle = Block(before, before, width)
+        for here in reversed(channels):
+            self.up.append(nn.ModuleList(Block(before + here if i == 0 else here, here, width) for i in range(blocks)))
+            before = here
+
+    def forward(self, h: Tensor, condition: Tensor, look: Callable = lambda h, place: h) -> Tensor:
+        """(B, channels[0], h, w) and (B, width) to (B, channels[0], h, w).
+
+        look: what else happens after each scale's blocks, as h = look(h, place); place counts on, down and up.
+        """
+        scales = []
+        for i, blocks in enumerate(self.down):
+            h = F.avg_pool2d(h, 2) if i else h
+            for block in blocks:
+                h = block(h, condition)
+            scales.append(h := look(h, i))
+        h = self.middle(h, condition)
+        for i, blocks in enumerate(self.up):
+            h = torch.cat([F.interpolate(h, scale_factor=2.0) if i else h, scales.pop()], dim=1)
+            for block in blocks:
+                h = block(h, condition)
+            h = look(h, len(self.down) + i)
+        return h
+
+
+def encode_for(network: nn.Module, captions: str | Sequence[str]) -> Tokens:
+    """Turn captions into tokens by the words that a network knows; raises as `encode`."""
+    return encode(captions, network.vocabulary, network.config["max_words"])
+
+
+def leave(channels: int, patch: int) -> nn.Sequential:
+    """The last layers, to the pixels of a square; the first guess of all is a plain grey."""
+    layers = nn.Sequential(nn.GroupNorm(8, channels), nn.SiLU(), nn.Conv2d(channels, 3 * patch**2, 3, padding=1))
+    nn.init.zeros_(layers[-1].weight)
+    return layers
+
+
+def check_input(network: nn.Module, x_t: Pictures, tokens: Tokens | None) -> Tokens:
+    """Refuse, with a ValueError, what a network cannot read; returns the tokens, null captions where there are none."""
+    max_words, known = network.config["max_words"], len(network.vocabulary)
+    if x_t.ndim != 4 or x_t.shape[1] != 3 or x_t.shape[2] % network.smallest or x_t.shape[3] % network.smallest:
         raise ValueError(
-            f"x_t must have shape (B, 3, H, W) with H and W multiples of {smallest}, not {tuple(x_t.shape)}."
+            f"x_t must have shape (B, 3, H, W) with H and W multiples of {network.smallest}, not {tuple(x_t.shape)}."
         )
     if tokens is None:
         return torch.zeros(len(x_t), max_words, dtype=torch.int64, device=x_t.device)
@@ -91,9 +151,9 @@ def check_input(x_t: Tensor, tokens: Tensor | None, smallest: int, max_words: in
             f"tokens must have shape ({len(x_t)}, {max_words}), one caption for each picture, "
             f"not {tuple(tokens.shape)}."
         )
-    if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < vocabulary_size:
+    if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < known:
         raise ValueError(
-            f"Tokens lie in [0, {vocabulary_size - 1}], but these go from {int(tokens.min())} to "
+            f"Tokens lie in [0, {known - 1}], but these go from {int(tokens.min())} to "
             f"{int(tokens.max())}: were they made with this model's vocabulary?"
         )
     return tokens
@@ -103,84 +163,58 @@ class Denoiser(nn.Module):
     """A U-Net that predicts the clean picture from a noisy one, its noise level and a caption.
 
     Args:
-        vocabulary_size: how many words there are, "no word" included.
+        vocabulary: the words of its captions, "no word" first.
         patch: side of the squares of pixels that become one place with more channels before the first
             convolution, and pixels again after the last: 4 is fast, 2 is crisp.
-        channels: channels on each scale, from fine to coarse; each a multiple of 8. Every scale halves the last.
-        blocks: blocks on each scale, on the way down and again on the way up.
+        channels, blocks: see `UNet`.
         width: length of the vector that carries noise level and caption.
+        max_words: the longest caption.
+        world: whose grammar its captions follow; "" for words of one's own.
+        size, steps, guidance_scale: how it is asked for pictures, unless one says otherwise.
 
-    Source: U-Net, Ronneberger et al. 2015 (arXiv:1505.04597); noise-conditioned as in Ho et al. 2020
-    (arXiv:2006.11239), appendix B.
+    Source: noise-conditioned as in Ho et al. 2020 (arXiv:2006.11239), appendix B.
     """
-
-    vocabulary = VOCABULARY  # a loaded one may have its own
 
     def __init__(
         self,
-        vocabulary_size: int = len(VOCABULARY),
+        vocabulary: Sequence[str],
         patch: int = 4,
         channels: Sequence[int] = (48, 96),
         blocks: int = 1,
         width: int = 64,
+        max_words: int = MAX_WORDS,
+        world: str = "",
+        size: int = 32,
+        steps: int = 50,
+        guidance_scale: float = 2.0,
     ):
         super().__init__()
-        self.config = dict(
-            vocabulary_size=vocabulary_size, patch=patch, channels=list(channels), blocks=blocks, width=width
-        )
-        self.patch, self.smallest = patch, patch * 2 ** (len(channels) - 1)
-        self.register_buffer("frequencies", math.pi * 2 ** torch.linspace(-1, 4, width // 2), persistent=False)
-        self.level = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
-        self.caption = CaptionEncoder(vocabulary_size, width)
-
+        self.config = dict(vocabulary=list(vocabulary), patch=patch, channels=list(channels), blocks=blocks)
+        self.config |= dict(width=width, max_words=max_words, world=world)
+        self.config |= dict(size=size, steps=steps, guidance_scale=guidance_scale)
+        self.vocabulary, self.patch, self.smallest = tuple(vocabulary), patch, patch * 2 ** (len(channels) - 1)
+        self.level = LevelEncoder(width)
+        self.caption = CaptionEncoder(len(vocabulary), width)
         self.enter = nn.Conv2d(3 * patch**2, channels[0], 3, padding=1)
         self.sketch = nn.Linear(width, channels[0] * SKETCH**2)
-        block = partial(Block, condition_width=width)
-        self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        before = channels[0]
-        for here in channels:
-            self.down.append(nn.ModuleList(block(before if i == 0 else here, here) for i in range(blocks)))
-            before = here
-        self.middle = block(before, before)
-        for here in reversed(channels):
-            self.up.append(nn.ModuleList(block(before + here if i == 0 else here, here) for i in range(blocks)))
-            before = here
-        self.leave = nn.Sequential(nn.GroupNorm(8, before), nn.SiLU(), nn.Conv2d(before, 3 * patch**2, 3, padding=1))
-        nn.init.zeros_(self.leave[-1].weight)  # the first guess of all is a plain grey
+        self.unet = UNet(channels, width, blocks)
+        self.leave = leave(channels[0], patch)
 
-    def forward(self, x_t: Tensor, t: float | Tensor, tokens: Tensor | None = None) -> Tensor:
+    def forward(self, x_t: Pictures, t: Levels, tokens: Tokens | None = None) -> Pictures:
         """Guess the clean picture.
 
         Args:
-            x_t: (B, 3, H, W) float32, noisy pictures; H and W are multiples of `smallest`.
-            t: their noise levels in [0, 1], a number or (B,).
-            tokens: (B, MAX_WORDS) int64, their captions; None stands for the null caption.
+            x_t: noisy pictures; H and W are multiples of `smallest`.
+            t: their noise levels.
+            tokens: (B, max_words), their captions; None stands for the null caption.
 
-        Returns:
-            x0_hat, (B, 3, H, W) float32; it may leave [-1, 1].
-
-        Raises:
-            ValueError: a shape or a range is wrong.
+        Returns x0_hat. Raises ValueError where a shape or a range is wrong.
         """
-        tokens = check_input(x_t, tokens, self.smallest, MAX_WORDS, self.config["vocabulary_size"])
-        angle = expand_level(t, x_t).reshape(-1, 1).expand(len(x_t), 1) * self.frequencies
+        tokens = check_input(self, x_t, tokens)
         caption = self.caption(tokens)
-        level = self.level(torch.cat([angle.sin(), angle.cos()], dim=1))
-        condition = level + caption  # the blocks read a sum: "green" does the same to every fruit
-
+        condition = self.level(t, x_t) + caption  # the blocks read a sum: "green" does the same to every fruit
         h = F.pixel_unshuffle(x_t, self.patch).contiguous(memory_format=torch.channels_last)  # faster on a CPU
         h = self.enter(h)
         sketch = self.sketch(caption).unflatten(1, (-1, SKETCH, SKETCH))  # what the words alone say, place by place
         h = h + F.interpolate(sketch, h.shape[2:], mode="bilinear")
-        scales = []
-        for i, blocks in enumerate(self.down):
-            h = F.avg_pool2d(h, 2) if i else h
-            for block in blocks:
-                h = block(h, condition)
-            scales.append(h)
-        h = self.middle(h, condition)
-        for i, blocks in enumerate(self.up):
-            h = torch.cat([F.interpolate(h, scale_factor=2.0) if i else h, scales.pop()], dim=1)
-            for block in blocks:
-                h = block(h, condition)
-        return F.pixel_shuffle(self.leave(h), self.patch)
+        return F.pixel_shuffle(self.leave(self.unet(h, condition)), self.patch)

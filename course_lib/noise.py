@@ -4,19 +4,23 @@ A picture x0 and pure noise eps are the two ends of a straight road; the noise l
 along it we are. t = 0 is the clean picture, t = 1 is nothing but noise.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
+# What the names of this course stand for, said once:
+Pictures = Tensor  # (B, 3, H, W) float32. A clean picture x0 lies in [-1, 1]; x_t, eps and x0_hat may leave that range
+Levels = float | Tensor  # noise levels t in [0, 1]: a number for all pictures, or (B,), one for each
+Tokens = Tensor  # (B, L) int64, a caption for each picture; zeros stand for no words
+Model = Callable  # (x_t, t, tokens) -> x0_hat, the guess of the clean pictures
 
-def expand_level(t: float | Tensor, x: Tensor) -> Tensor:
-    """Give a noise level the shape it needs to multiply pictures: the one place where t is broadcast.
 
-    Args:
-        t: noise level in [0, 1]; one number for all pictures, or a tensor of shape (B,), one for each.
-        x: (B, ...) pictures, for their shape, dtype and device.
+def expand_level(t: Levels, x: Tensor) -> Tensor:
+    """Give noise levels the shape they need to multiply pictures (B, ...): the one place where t is broadcast.
 
     Returns:
-        Tensor of shape (1, 1, ...) or (B, 1, ...), with as many axes as x.
+        Tensor of shape (1, 1, ...) or (B, 1, ...), with as many axes as x, its dtype and its device.
 
     Raises:
         ValueError: t lies outside [0, 1], or has another shape.
@@ -35,12 +39,8 @@ def expand_level(t: float | Tensor, x: Tensor) -> Tensor:
     return t.reshape(-1, *[1] * (x.ndim - 1))
 
 
-def check_pictures(x0: Tensor) -> None:
-    """Refuse what is no batch of clean pictures: (B, C, H, W), floating point, values in [-1, 1].
-
-    Raises:
-        ValueError: wrong shape, dtype or range; the message says what to do.
-    """
+def check_pictures(x0: Pictures) -> None:
+    """Refuse what is no batch of clean pictures: ValueError for a wrong shape, dtype or range, with what to do."""
     if x0.ndim != 4:
         raise ValueError(
             f"Pictures have shape (B, 3, H, W), but this tensor has shape {tuple(x0.shape)}. "
@@ -55,17 +55,13 @@ def check_pictures(x0: Tensor) -> None:
         )
 
 
-def add_noise(x0: Tensor, t: float | Tensor, eps: Tensor) -> Tensor:
+def add_noise(x0: Pictures, t: Levels, eps: Pictures) -> Pictures:
     """Mix a clean picture with noise: x_t = (1 - t) x0 + t eps.
 
     Args:
-        x0: (B, 3, H, W) float, clean pictures in [-1, 1].
-        t: noise level in [0, 1], a number or a tensor of shape (B,). Both ends are exact: t = 0 returns x0,
-            t = 1 returns eps.
-        eps: (B, 3, H, W) float, noise from N(0, I), such as `torch.randn(x0.shape, generator=generator)`.
-
-    Returns:
-        x_t, (B, 3, H, W), the noisy pictures; they may leave [-1, 1].
+        x0: clean pictures in [-1, 1].
+        t: how much noise. Both ends are exact: t = 0 returns x0, t = 1 returns eps.
+        eps: noise from N(0, I), such as `torch.randn(x0.shape, generator=generator)`.
 
     Raises:
         ValueError: a shape, a range or a dtype is wrong.
@@ -84,13 +80,7 @@ def add_noise(x0: Tensor, t: float | Tensor, eps: Tensor) -> Tensor:
 
 
 def noise_levels(steps: int) -> Tensor:
-    """The noise levels of a road with a given number of steps, from pure noise to the clean picture.
-
-    Args:
-        steps: how many steps, from 1 to 1000.
-
-    Returns:
-        Tensor of shape (steps + 1,), float32, evenly spaced, from exactly 1 down to exactly 0.
+    """The levels of a road of so many steps: (steps + 1,) float32, evenly spaced, from exactly 1 down to exactly 0.
 
     Raises:
         ValueError: steps is no whole number from 1 to 1000.
@@ -100,17 +90,10 @@ def noise_levels(steps: int) -> Tensor:
     return torch.linspace(1, 0, steps + 1)
 
 
-def signal_to_noise(t: float | Tensor) -> Tensor:
+def signal_to_noise(t: Levels) -> Tensor:
     """How much picture is left at a noise level: ((1 - t) / t)^2, the ratio of the two variances' factors.
 
-    Args:
-        t: noise level in [0, 1], a number or a tensor of any shape.
-
-    Returns:
-        Tensor of the same shape: infinite at t = 0, one at t = 1/2, exactly zero at t = 1.
-
-    Raises:
-        ValueError: t lies outside [0, 1].
+    Infinite at t = 0, one at t = 1/2, exactly zero at t = 1; t may have any shape. Raises ValueError outside [0, 1].
 
     Source: Kingma et al. 2021, Variational Diffusion Models (arXiv:2107.00630), eq. 2, for this noising.
     """

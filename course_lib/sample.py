@@ -11,18 +11,32 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_lib.noise import expand_level, noise_levels
+from course_lib.noise import Levels, Model, Pictures, Tokens, expand_level, noise_levels
 
 
 class Frame(NamedTuple):
     """One moment of a generation."""
 
     t: float  # the noise level, from 1 down to 0
-    x_t: Tensor  # (B, 3, H, W), the noisy pictures at that level
-    x0_hat: Tensor  # (B, 3, H, W), what the model takes the clean pictures to be
+    x_t: Pictures  # the noisy pictures at that level
+    x0_hat: Pictures  # what the model takes the clean pictures to be
 
 
-def _expand_levels(x_t: Tensor, t: float | Tensor, s: float | Tensor) -> tuple[Tensor, Tensor]:
+class Sampling(NamedTuple):
+    """How a network is asked for pictures, unless one says otherwise."""
+
+    size: int = 32  # side of a picture in pixels
+    steps: int = 50  # from pure noise to the picture
+    guidance_scale: float = 2.0
+
+
+def sampling_of(model: Model) -> Sampling:
+    """How a network was made to be asked, by its `config`; a plain function, which has none, is asked as usual."""
+    config = getattr(model, "config", {})
+    return Sampling(**{name: config[name] for name in Sampling._fields if name in config})
+
+
+def _expand_levels(x_t: Pictures, t: Levels, s: Levels) -> tuple[Tensor, Tensor]:
     t, s = expand_level(t, x_t), expand_level(s, x_t)
     if not bool((s < t).all()):
         raise ValueError(
@@ -31,20 +45,12 @@ def _expand_levels(x_t: Tensor, t: float | Tensor, s: float | Tensor) -> tuple[T
     return t, s
 
 
-def denoise_step(x_t: Tensor, x0_hat: Tensor, t: float | Tensor, s: float | Tensor) -> Tensor:
+def denoise_step(x_t: Pictures, x0_hat: Pictures, t: Levels, s: Levels) -> Pictures:
     """Go from noise level t to a lower one: x_s = x0_hat + (s / t) (x_t - x0_hat).
 
     The part of x_t that is not the guess shrinks by s / t. At s = 0 nothing is left of it: the step lands on x0_hat.
     Of an error in the guess a part goes over: x_s_hat - x_s = (1 - s/t) (x0_hat - x0), so the loss on x_s is
     (1 - s/t)^2 times the loss on x0.
-
-    Args:
-        x_t: (B, 3, H, W) float, noisy pictures.
-        x0_hat: (B, 3, H, W) float, the guess of the clean ones.
-        t, s: noise levels with 0 <= s < t <= 1, numbers or (B,).
-
-    Returns:
-        x_s, (B, 3, H, W), the slightly less noisy pictures.
 
     Raises:
         ValueError: s is not below t, or a level lies outside [0, 1].
@@ -57,26 +63,14 @@ def denoise_step(x_t: Tensor, x0_hat: Tensor, t: float | Tensor, s: float | Tens
 
 
 def ancestral_step(
-    x_t: Tensor,
-    x0_hat: Tensor,
-    t: float | Tensor,
-    s: float | Tensor,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Go from noise level t to a lower one and put fresh noise back.
+    x_t: Pictures, x0_hat: Pictures, t: Levels, s: Levels, generator: torch.Generator | None = None
+) -> Pictures:
+    """Go from noise level t to a lower one and put fresh noise z, from the generator, back.
 
     x_s = (1 - s) x0_hat + sqrt(s^2 - sigma^2) eps_hat + sigma z,  with  eps_hat = (x_t - (1 - t) x0_hat) / t,
     sigma^2 = (s^2 / t^2) (t^2 - ((1 - t) / (1 - s))^2 s^2)  and  z ~ N(0, I).
 
-    Args:
-        x_t, x0_hat, t, s: as for `denoise_step`.
-        generator: where z comes from.
-
-    Returns:
-        x_s, (B, 3, H, W).
-
-    Raises:
-        ValueError: as `denoise_step`.
+    Raises as `denoise_step`.
 
     Source: DDPM's posterior, Ho et al. 2020 (arXiv:2006.11239), eq. 6 and 7, in this notation.
     """
@@ -87,22 +81,12 @@ def ancestral_step(
     return (1 - s) * x0_hat + (s**2 - variance).clamp(min=0).sqrt() * eps_hat + variance.sqrt() * z
 
 
-def guided(model: Callable, x_t: Tensor, t: float | Tensor, tokens: Tensor, guidance_scale: float) -> Tensor:
+def guided(model: Model, x_t: Pictures, t: Levels, tokens: Tokens, guidance_scale: float) -> Pictures:
     """Guess the clean picture and lean towards the caption: x0_hat = u + w (c - u).
 
     c is the guess with the caption, u the guess with the null caption, w the guidance scale: 0 ignores the
     caption, 1 is the plain conditional guess (and asks the model only once), more exaggerates what the words
     change, less than 0 turns away from them.
-
-    Args:
-        model: any callable (x_t, t, tokens) -> x0_hat.
-        x_t: (B, 3, H, W) float32, noisy pictures.
-        t: noise level in [0, 1], a number or (B,).
-        tokens: (B, MAX_WORDS) int64.
-        guidance_scale: w, any finite number.
-
-    Returns:
-        x0_hat, (B, 3, H, W).
 
     Source: classifier-free guidance, Ho and Salimans 2022 (arXiv:2207.12598), eq. 6, with w counted from 0.
     """
@@ -115,22 +99,22 @@ def guided(model: Callable, x_t: Tensor, t: float | Tensor, tokens: Tensor, guid
 
 @torch.no_grad()
 def sample(
-    model: Callable,
-    tokens: Tensor,
+    model: Model,
+    tokens: Tokens,
     *,
     generator: torch.Generator,
-    steps: int = 50,
-    guidance_scale: float = 2.0,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
     step: Callable = denoise_step,
-    shape: tuple[int, int, int] = (3, 32, 32),
+    shape: tuple[int, int, int] | None = None,
 ) -> Iterator[Frame]:
     """Turn pure noise into pictures, and show every moment on the way.
 
     Args:
-        model: any callable (x_t, t, tokens) -> x0_hat; t comes as a (B,) tensor.
-        tokens: (B, L) int64, one caption for each picture wanted; zeros ask for any picture.
+        model: gets t as a (B,) tensor.
+        tokens: one caption for each picture wanted; zeros ask for any picture.
         generator: where the noise comes from; the same state gives the same pictures.
-        steps: from 1 to 1000, evenly spaced from t = 1 to t = 0.
+        steps: from 1 to 1000, evenly spaced from t = 1 to t = 0. As with the next two, None: as the model was made for.
         guidance_scale: see `guided`.
         step: `denoise_step`, or anything else with its arguments (x_t, x0_hat, t, s), such as
             `functools.partial(ancestral_step, generator=generator)`.
@@ -143,12 +127,14 @@ def sample(
     Raises:
         ValueError: tokens are no (B, L) integers, steps or guidance_scale is out of range.
     """
+    usual = sampling_of(model)
+    guidance_scale = usual.guidance_scale if guidance_scale is None else guidance_scale
     if tokens.ndim != 2 or tokens.is_floating_point():
         raise ValueError(f"tokens must be (B, L) integers, as `encode` gives them, not {tuple(tokens.shape)}.")
     if not abs(guidance_scale) < float("inf"):
         raise ValueError(f"The guidance scale must be a finite number, not {guidance_scale}.")
-    levels = noise_levels(steps).tolist()
-    x_t = torch.randn(len(tokens), *shape, generator=generator, device=tokens.device)
+    levels = noise_levels(usual.steps if steps is None else steps).tolist()
+    x_t = torch.randn(len(tokens), *(shape or (3, usual.size, usual.size)), generator=generator, device=tokens.device)
     for t, s in zip(levels[:-1], levels[1:], strict=True):
         x0_hat = guided(model, x_t, torch.full((len(x_t),), t, device=x_t.device), tokens, guidance_scale)
         yield Frame(t, x_t, x0_hat)
@@ -156,6 +142,6 @@ def sample(
     yield Frame(0.0, x_t, x_t)
 
 
-def generate(model: Callable, tokens: Tensor, **options) -> Tensor:
-    """The last pictures of `sample`, (B, 3, H, W), for those who do not want to watch. Options as there."""
+def generate(model: Model, tokens: Tokens, **options) -> Pictures:
+    """The last pictures of `sample`, for those who do not want to watch. Options as there."""
     return deque(sample(model, tokens, **options), maxlen=1).pop().x_t

@@ -7,16 +7,14 @@ network learns to do without.
 
 import copy
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.noise import add_noise, expand_level
-from course_lib.tools.files import read_tensors, write_tensors
-from course_lib.tools.muon import Muon
+from course_lib.noise import Model, Pictures, Tokens, add_noise, expand_level
 
 PURE_NOISE = 1 / 16  # share of training examples at t = 1 exactly, where sampling begins
 DROP_CAPTIONS = 0.1  # share of training examples that lose their caption
@@ -31,8 +29,7 @@ def random_levels(count: int, generator: torch.Generator) -> Tensor:
     noise that sampling starts from. One level comes from each of `count` equal shares of the distribution, so that
     no batch has only high or only low ones.
 
-    Returns:
-        t, (count,) float32 in (0, 1], in rising order.
+    Returns t, (count,) float32 in (0, 1], in rising order.
 
     Source: logit-normal levels, Esser et al. 2024 (arXiv:2403.03206), section 3.1; evenly spread over the batch, as in
     Kingma et al. 2021 (arXiv:2107.00630), appendix I.1.
@@ -42,8 +39,8 @@ def random_levels(count: int, generator: torch.Generator) -> Tensor:
     return torch.where(u < 1 - PURE_NOISE, t, 1.0)
 
 
-def drop_captions(tokens: Tensor, rate: float, generator: torch.Generator) -> Tensor:
-    """Replace whole captions by the null caption, each with probability `rate`. (B, L) tokens to (B, L) tokens.
+def drop_captions(tokens: Tokens, rate: float, generator: torch.Generator) -> Tokens:
+    """Replace whole captions by the null caption, each with probability `rate`.
 
     Source: classifier-free guidance, Ho and Salimans 2022 (arXiv:2207.12598), algorithm 1.
     """
@@ -51,23 +48,39 @@ def drop_captions(tokens: Tensor, rate: float, generator: torch.Generator) -> Te
     return torch.where(kept, tokens, 0)
 
 
-def denoising_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+def random_batches(
+    x0: Pictures, tokens: Tokens, generator: torch.Generator, *, batch_size: int = 64, flip: bool = True
+) -> Iterator[tuple[Pictures, Tokens]]:
+    """Batches to train on, without end: (x0, tokens), drawn at random, some without their caption.
+
+    Args:
+        x0: N clean pictures in [-1, 1].
+        tokens: a caption for each; or (N, P, L), P phrasings of it, one of which is drawn each time.
+        generator: where chance comes from; that of the `Run` goes into the run's file.
+        flip: mirror every second picture; not where captions say left or right, or things all face one way.
+
+    Raises:
+        ValueError: pictures and captions do not match.
+    """
+    if len(x0) != len(tokens) or not len(x0):
+        raise ValueError(f"Every picture needs its caption: there are {len(x0)} pictures and {len(tokens)} captions.")
+    tokens = tokens[:, None] if tokens.ndim == 2 else tokens
+    while True:
+        pick = torch.randint(len(x0), (batch_size,), generator=generator)
+        phrasing = torch.randint(tokens.shape[1], (batch_size,), generator=generator)
+        batch, caption = x0[pick], drop_captions(tokens[pick, phrasing], DROP_CAPTIONS, generator)
+        if flip:
+            mirrored = torch.rand(batch_size, 1, 1, 1, generator=generator) < 0.5
+            batch = torch.where(mirrored, batch.flip(-1), batch)
+        yield batch, caption
+
+
+def denoising_loss(model: Model, x0: Pictures, t: Tensor, eps: Pictures, tokens: Tokens) -> Tensor:
     """The squared error of the guess, weighted: mean of |x0_hat - x0|^2 / max(t, 0.3)^2.
 
     The weight evens out the levels: where there is little noise, errors are small, and count more.
 
-    Args:
-        model: any callable (x_t, t, tokens) -> x0_hat.
-        x0: (B, 3, H, W) float32 in [-1, 1], clean pictures.
-        t: (B,) float32 in [0, 1], noise levels.
-        eps: (B, 3, H, W) float32, noise from N(0, I).
-        tokens: (B, L) int64, captions.
-
-    Returns:
-        The loss, a scalar.
-
-    Raises:
-        ValueError: as `add_noise`; or the model's answer has another shape than x0.
+    Returns a scalar. Raises ValueError as `add_noise`, and where the model's answer has another shape than x0.
     """
     x0_hat = model(add_noise(x0, t, eps), t, tokens)
     if x0_hat.shape != x0.shape:
@@ -75,31 +88,28 @@ def denoising_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: 
     return ((x0_hat - x0) ** 2 / expand_level(t, x0).clamp(min=0.3) ** 2).mean()
 
 
-def neighbour_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor, gap: float = 0.1) -> Tensor:
+def neighbour_loss(model: Model, x0: Pictures, t: Tensor, eps: Pictures, tokens: Tokens, gap: float = 0.1) -> Tensor:
     """The squared error of a slightly less noisy picture: mean of |x_s_hat - x_s|^2, with s = max(t - gap, 0).
 
     Here the model answers x_s itself: (x_t, t, tokens) -> x_s_hat. Neighbours share one noise, so a right answer can
-    be fed back as it is. gap = 1 asks for the clean picture at once.
-
-    Args and returns as for `denoising_loss`; gap: how much less noisy, more than 0. Raises as `add_noise`.
+    be fed back as it is. gap says how much less noisy, more than 0; 1 asks for the clean picture at once.
     """
     s = (t - gap).clamp(min=0)
     return ((model(add_noise(x0, t, eps), t, tokens) - add_noise(x0, s, eps)) ** 2).mean()
 
 
 class Run:
-    """A training run: all that it takes to stop, be put into a file, and go on as if nothing had happened.
+    """A training run: all that it takes to stop, and to go on later as if nothing had happened.
 
     Args:
         model: the network to train; any `nn.Module` called as model(x_t, t, tokens).
         learning_rate: the highest, held for the first 70 % of the run.
-        seed: decides batches, levels, noise and dropped captions.
+        seed: of the generator that batches, levels and noise are drawn from.
 
     Attributes:
-        model: the network being trained.
         ema: its average over the recent past, which makes the better pictures (Karras et al. 2024,
             arXiv:2312.02696, eq. 2: the horizon grows with the run).
-        step, seconds: how far the run has come, in steps and in time spent training.
+        step, pictures, seconds: how far the run has come, and how long it took.
     """
 
     def __init__(self, model: nn.Module, *, learning_rate: float = 2e-3, seed: int = 0):
@@ -115,8 +125,7 @@ class Run:
         if others:
             self.optimizers.append(torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.95), fused=True))
         self.generator = torch.Generator().manual_seed(seed)
-        self.step = 0
-        self.seconds = 0.0
+        self.step, self.pictures, self.seconds = 0, 0, 0.0
 
     def update(self, loss: Tensor, learning_rate: float) -> None:
         """One step of the optimisers down the loss, then of the average: ema = ema + new (model - ema)."""
@@ -133,46 +142,39 @@ class Run:
             for average, value in zip(self.ema.parameters(), self.model.parameters(), strict=True):
                 average.lerp_(value, new)
 
-    def save(self, path: str | Path) -> None:
-        """Write the whole run to a safetensors file, or leave the file as it was."""
+    def state_dict(self) -> dict[str, Tensor]:
+        """The whole run as tensors by name."""
         tensors = {"generator": self.generator.get_state()}
+        for name in ("step", "pictures", "seconds", "learning_rate"):
+            tensors[name] = torch.tensor(getattr(self, name), dtype=torch.float64)
         for name in ("model", "ema"):
             tensors |= {f"{name}.{key}": value for key, value in getattr(self, name).state_dict().items()}
         for i, optimizer in enumerate(self.optimizers):
             for number, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer.{i}.{number}.{key}": value for key, value in state.items()}
-        about = {"step": self.step, "seconds": self.seconds, "learning_rate": self.learning_rate}
-        write_tensors(path, tensors, {"kind": "run", **about})
+        return tensors
 
-    def load(self, path: str | Path) -> None:
-        """Go on from a file that `save` wrote, for a model of the same shape.
-
-        Raises:
-            FileNotFoundError, ValueError: as `read_tensors`; or the file holds another kind of thing or another
-                network. The run is left as it was.
-        """
-        tensors, about = read_tensors(path)
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "ema": {}, "optimizer": {}}
+    def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from what `state_dict` gave; ValueError for another network, and the run is as it was."""
+        parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
         for name, tensor in tensors.items():
             part, _, key = name.partition(".")
-            parts.setdefault(part, {})[key] = tensor
+            parts[part][key] = tensor
         shapes = {key: value.shape for key, value in self.model.state_dict().items()}
-        if (
-            about.get("kind") != "run"
-            or "generator" not in tensors
-            or any({key: value.shape for key, value in parts[part].items()} != shapes for part in ("model", "ema"))
-        ):
-            raise ValueError(f"{path} holds no training run of this network. Give the settings it was started with.")
+        found = [{key: value.shape for key, value in parts[name].items()} for name in ("model", "ema")]
+        if found != [shapes, shapes] or not {"generator", "step", "pictures", "seconds", "learning_rate"} <= {*tensors}:
+            raise ValueError("no training run of this network. Give the settings it was started with.")
         self.model.load_state_dict(parts["model"])
         self.ema.load_state_dict(parts["ema"])
-        states: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.optimizers]
+        states: list[dict[int, dict[str, Tensor]]] = [defaultdict(dict) for _ in self.optimizers]
         for name, tensor in parts["optimizer"].items():
             i, number, key = name.split(".")
-            states[int(i)].setdefault(int(number), {})[key] = tensor
+            states[int(i)][int(number)][key] = tensor
         for optimizer, state in zip(self.optimizers, states, strict=True):
             optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
         self.generator.set_state(tensors["generator"])
-        self.step, self.seconds, self.learning_rate = about["step"], about["seconds"], about["learning_rate"]
+        self.step, self.pictures = int(tensors["step"]), int(tensors["pictures"])
+        self.seconds, self.learning_rate = tensors["seconds"].item(), tensors["learning_rate"].item()
 
 
 class Report(NamedTuple):
@@ -186,13 +188,11 @@ class Report(NamedTuple):
 
 def train(
     run: Run,
-    x0: Tensor,
-    tokens: Tensor,
+    batches: Iterable[tuple[Tensor, Tensor]],
     *,
     steps: int | None = None,
     seconds: float | None = None,
-    batch_size: int = 64,
-    flip: bool = True,
+    levels: Callable[[int, torch.Generator], Tensor] = random_levels,
     loss: Callable = denoising_loss,
 ) -> Iterator[Report]:
     """Train, one step for each item that is asked for. Stop asking and the run rests; ask again and it goes on.
@@ -201,46 +201,92 @@ def train(
 
     Args:
         run: where the run stands; changed in place.
-        x0: (N, 3, H, W) float32 in [-1, 1], clean pictures.
-        tokens: (N, L) int64, a caption for each; or (N, P, L), P phrasings of it, one of them drawn each time.
+        batches: gives (x0, tokens) for each step, such as `random_batches(x0, tokens, run.generator)`, or whatever the
+            model takes for a condition in place of tokens; training ends where they end.
         steps: train until the run has this many steps; the same seed then gives the same network.
         seconds: or until it has trained this long, counted without what happens between the steps.
-        batch_size: pictures in a step.
-        flip: show every second picture mirrored; not where captions say left or right, or things all face one way.
+        levels: gives the noise levels of a batch, (B,), for its size and the run's generator.
         loss: what to make small: `denoising_loss`, or anything else with its arguments and a scalar for an answer.
 
-    Yields:
-        A `Report` after each step.
-
-    Raises:
-        ValueError: not exactly one of steps and seconds, or not above zero; or pictures and captions do not match.
+    Yields a `Report` after each step. Raises ValueError unless exactly one of steps and seconds is given and above
+    zero, and where the loss is no longer finite.
     """
     if (steps is None) == (seconds is None):
         raise ValueError("Say how long to train: either steps=… or seconds=…")
     if not (steps or seconds or 0) > 0:  # written so that nan is refused too
         raise ValueError(f"How long to train must be more than zero, not {seconds if steps is None else steps}.")
-    if len(x0) != len(tokens) or not len(x0):
-        raise ValueError(f"Every picture needs its caption: there are {len(x0)} pictures and {len(tokens)} captions.")
-    if tokens.ndim == 2:
-        tokens = tokens[:, None]
-    g = run.generator
+    batches, g = iter(batches), run.generator
     run.model.train()
     while (done := run.step / steps if steps else run.seconds / seconds) < 1:
         began = time.perf_counter()
-        pick = torch.randint(len(x0), (batch_size,), generator=g)
-        phrasing = torch.randint(tokens.shape[1], (batch_size,), generator=g)
-        batch, caption = x0[pick], drop_captions(tokens[pick, phrasing], DROP_CAPTIONS, g)
-        if flip:
-            mirrored = torch.rand(batch_size, 1, 1, 1, generator=g) < 0.5
-            batch = torch.where(mirrored, batch.flip(-1), batch)
-        t = random_levels(batch_size, g)
-        eps = torch.randn(batch.shape, generator=g)
+        if (batch := next(batches, None)) is None:
+            return
+        x0, tokens = batch
+        t = levels(len(x0), g)
+        eps = torch.randn(x0.shape, generator=g)
 
-        error = loss(run.model, batch, t, eps, caption)
+        error = loss(run.model, x0, t, eps, tokens)
         if not error.isfinite():
             raise ValueError(f"The loss became {error.item()} at step {run.step + 1}. Try a lower learning rate.")
         run.update(error, learning_rate=run.learning_rate * min(1.0, (1 - done) / FALL))
 
+        run.pictures += len(x0)
         run.seconds += time.perf_counter() - began
         done = min(1.0, run.step / steps if steps else run.seconds / seconds)
-        yield Report(run.step, error.item(), run.step * batch_size / run.seconds, done)
+        yield Report(run.step, error.item(), run.pictures / run.seconds, done)
+
+
+# The optimiser of matrices. Not needed to understand the course: a step down the gradient, of another shape.
+
+
+def orthogonalise(matrices: Sequence[Tensor]) -> list[Tensor]:
+    """Bring all singular values of each (m, n) matrix near one, without computing them.
+
+    Source: Newton-Schulz iteration with the coefficients of Jordan et al. 2024, "Muon: An optimizer for hidden
+    layers in neural networks".
+    """
+    wide = [x if x.shape[0] <= x.shape[1] else x.T for x in matrices]
+    wide = [x / (x.norm() + 1e-7) for x in wide]
+    alike = defaultdict(list)  # matrices with one short side go through the turns together
+    for place, x in enumerate(wide):
+        alike[len(x)].append(place)
+    for side, places in alike.items():
+        # each turn multiplies x from the left by a polynomial of x x^T: gather the factors, which are small
+        gram = torch.stack([wide[place] @ wide[place].T for place in places])
+        factors = torch.eye(side, dtype=gram.dtype, device=gram.device)
+        for _ in range(5):
+            factor = 2.0315 * gram @ gram - 4.7750 * gram
+            factor.diagonal(dim1=1, dim2=2).add_(3.4445)
+            factors = factor @ factors
+            gram = factor @ gram @ factor
+        for place, factor in zip(places, factors, strict=True):
+            wide[place] = factor @ wide[place]
+    return [y if x.shape[0] <= x.shape[1] else y.T for x, y in zip(matrices, wide, strict=True)]
+
+
+class Muon(torch.optim.Optimizer):
+    """Steps with momentum, made orthogonal, so that a weight learns in all directions and not in its strongest alone.
+
+    Weights of convolutions count as matrices (out, in x height x width), which `torch.optim.Muon` refuses; it also
+    computes in bfloat16, far slower on a processor without instructions for it.
+
+    The momentum is Nesterov's; the scale of a step matches AdamW's, so that both can share a learning rate (Liu et al.
+    2025, arXiv:2502.16982, eq. 4).
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.9, weight_decay: float = 0.01):
+        super().__init__(parameters, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One step for every weight that has a gradient."""
+        for group in self.param_groups:
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            steps = []
+            for weight in weights:
+                average = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+                average.lerp_(weight.grad, 1 - group["momentum"])
+                steps.append(weight.grad.lerp(average, group["momentum"]).flatten(1))
+            for weight, step in zip(weights, orthogonalise(steps), strict=True):
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                weight.add_(step.reshape(weight.shape), alpha=-0.2 * max(step.shape) ** 0.5 * group["lr"])

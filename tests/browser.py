@@ -25,7 +25,7 @@ from PIL import Image
 from playwright.sync_api import Locator, expect, sync_playwright
 
 from course_lib.tools.pixels import from_bytes
-from course_lib.weights.store import load_judge
+from course_lib.weights import load_judge
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOTS = ROOT / "build" / "browser"

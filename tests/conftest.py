@@ -2,7 +2,7 @@ import pytest
 
 from course_lib.checks import engine
 from course_lib.fruit.pictures import training_pictures
-from course_lib.weights.store import load_denoiser, load_judge
+from course_lib.weights import load_denoiser, load_judge
 
 # The shipped files. A test that needs a missing one fails, and is not skipped: they belong to the course.
 

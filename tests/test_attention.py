@@ -2,19 +2,23 @@
 
 import pytest
 import torch
+from training import train_on
 
+from course_lib import weights
 from course_lib.beyond.attention import Attention, SceneDenoiser, WordEncoder, attention_maps
-from course_lib.fruit.scene_prompts import MAX_SCENE_WORDS, encode
+from course_lib.fruit.scene_pictures import scene_tokens as encode
+from course_lib.fruit.scene_prompts import MAX_SCENE_WORDS
 from course_lib.fruit.words import SCENE_VOCABULARY
+from course_lib.fruit.worlds import SCENES
+from course_lib.model import Denoiser
 from course_lib.sample import generate
 from course_lib.tools.pixels import Bytes
-from course_lib.train import Run, train
-from course_lib.weights import store as weights
+from course_lib.train import Run
 
 
 def tiny(seed=0, awake=True, **settings):
     torch.manual_seed(seed)
-    model = SceneDenoiser(**{"channels": (8, 16, 24), "width": 16, **settings})
+    model = SceneDenoiser(**SCENES.settings() | {"channels": (8, 16, 24), "width": 16, **settings})
     if awake:  # the last layer of each block begins at zero; here all of them answer
         with torch.no_grad():
             for parameter in model.parameters():
@@ -114,7 +118,7 @@ def test_maps_say_which_place_looks_at_which_word():
 
 
 def test_the_usual_network_is_small_enough_to_ship():
-    parameters = sum(p.numel() for p in SceneDenoiser().parameters())
+    parameters = sum(p.numel() for p in SceneDenoiser(SCENE_VOCABULARY).parameters())
     assert 4 * parameters < 20_000_000
 
 
@@ -123,7 +127,7 @@ def test_it_learns_a_few_scenes_and_can_be_sampled_from():
     x0 = Bytes(torch.randint(0, 255, (4, 3, 1, 1), dtype=torch.uint8).expand(4, 3, 16, 16).contiguous())
     tokens = encode([APPLE, SWAPPED, "two yellow lemons", "a pear"])
     run = Run(tiny(awake=False, channels=(16, 32)), learning_rate=5e-3)
-    losses = [report.loss for report in train(run, x0, tokens, steps=60, batch_size=16, flip=False)]
+    losses = [report.loss for report in train_on(run, x0, tokens, steps=60, batch_size=16, flip=False)]
     assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
     made = generate(run.ema, tokens, generator=torch.Generator().manual_seed(0), steps=2, shape=(3, 16, 16))
     assert made.isfinite().all()
@@ -132,7 +136,7 @@ def test_it_learns_a_few_scenes_and_can_be_sampled_from():
 def test_a_network_comes_back_from_its_file(tmp_path):
     model, path = tiny(), tmp_path / "scenes.safetensors"
     weights.save(model, path, seed=1)
-    for again in (weights.load_scene_denoiser(path), weights.load_any_denoiser(path)):
+    for again in (weights.load_scene_denoiser(path), weights.load(path, Denoiser, SceneDenoiser)):
         assert again.config == model.config and again.vocabulary == SCENE_VOCABULARY
         assert torch.equal(again(noisy(), 0.5, encode([APPLE] * 2)), model(noisy(), 0.5, encode([APPLE] * 2)))
     with pytest.raises(ValueError, match="holds a SceneDenoiser, but a Denoiser is needed"):

@@ -26,10 +26,13 @@ from course_lib.fruit.drawing import Fruit, random_fruit
 from course_lib.fruit.pictures import Pictures, caption_tokens, draw_many, random_fruits
 from course_lib.fruit.prompts import phrasings, understand
 from course_lib.fruit.scenes import draw, random_scene
-from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS
-from course_lib.judging.judge import Score, evaluate, generate_many
+from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS, VOCABULARY
+from course_lib.judging.counts import Score
+from course_lib.judging.exam import generate_many
+from course_lib.judging.judge import evaluate
 from course_lib.judging.measure import benchmark, frechet_distance
-from course_lib.judging.scene_judge import Answer, Seen, Verdict
+from course_lib.judging.scene_exam import Answer, Verdict
+from course_lib.judging.scene_judge import Seen
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.tools.files import DATA
@@ -483,7 +486,7 @@ def test_a_share_of_a_peak_is_operations_over_seconds_over_that_peak(monkeypatch
 
 
 def test_a_training_step_is_divided_into_convolutions_muon_and_the_rest():
-    step, _ = bench.our_training(Denoiser(channels=(8, 8)), small_set(), 8)
+    step, _ = bench.our_training(Denoiser(VOCABULARY, channels=(8, 8)), small_set(), 8)
     rows = measured(scaling.where_the_time_goes, "a step", step, 2)
     shares = {name: row["settings"]["ratio"] for name, row in rows.items()}
     assert sum(shares.values()) == pytest.approx(1) and all(0.01 < share < 0.99 for share in shares.values())
@@ -544,7 +547,7 @@ def test_steps_are_held_against_a_straight_line(monkeypatch, power, straight):
 
 
 def test_a_training_step_has_the_pictures_that_are_asked_for():
-    model, seen = Denoiser(channels=(8, 8), width=8), []
+    model, seen = Denoiser(VOCABULARY, channels=(8, 8), width=8), []
     model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
     step, loss = bench.our_training(model, small_set(), 3)
     step(), loss()
@@ -572,7 +575,7 @@ def test_scaling_runs_from_end_to_end_and_shows_what_it_recorded(tmp_path, monke
     tiny = scaling.QUICK | dict(products=(8,), convolutions=((1, 8, 8),), sides=(32, 64), batches=(1, 2), batch=2)
     monkeypatch.setattr(scaling, "QUICK", tiny | dict(repeats=1, steps=(1, 2)))
     monkeypatch.setattr(scaling, "training_pictures", training_pictures)
-    monkeypatch.setattr(scaling.weights, "load_denoiser", lambda: Denoiser(channels=(8, 8)))
+    monkeypatch.setattr(scaling.weights, "load_denoiser", lambda: Denoiser(VOCABULARY, channels=(8, 8)))
     monkeypatch.setattr(sys, "argv", ["scaling.py", "--quick", "--out", str(tmp_path)])
     scaling.main()
     assert opened == [14336, 14336, 1792, 1792] * 2
@@ -625,7 +628,7 @@ def test_each_choice_changes_the_training_it_is_about(monkeypatch):
 def test_a_learning_rate_follows_the_schedule_of_its_name(run, rates, monkeypatch):
     seen = []
     monkeypatch.setattr(Run, "update", lambda self, loss, learning_rate: seen.append(learning_rate))
-    some = run(Denoiser(channels=(8, 8)), learning_rate=2.0, seed=0)
+    some = run(Denoiser(VOCABULARY, channels=(8, 8)), learning_rate=2.0, seed=0)
     some.steps = 3 if run is choices.CosineRun else 30
     for some.step in range(3):
         some.update(None, 2.0)
@@ -653,7 +656,7 @@ def test_noise_levels_are_changed_as_their_name_says():
 
 def test_what_a_choice_costs_is_measured_beside_the_recipe(monkeypatch):
     def begun(choice, pictures, count, seed):
-        run = Run(Denoiser(channels=(8, 8)))
+        run = Run(Denoiser(VOCABULARY, channels=(8, 8)))
 
         def steps():
             while True:
@@ -692,8 +695,8 @@ def test_each_way_of_asking_is_another_and_one_scale_for_all_levels_is_ordinary_
     name = "as usual"
     asked[name] = []
     usual = dict(generator=torch.Generator().manual_seed(0), steps=4, guidance_scale=2.0)
-    tokens = encode([phrasings(*pair)[1] for pair in HELD_OUT_PAIRS for _ in range(2)])
-    generate_many(noted, tokens, **usual), generate_many(noted, encode(["a red apple"] * 56), **usual)
+    tokens = encode([phrasings(*pair)[1] for pair in HELD_OUT_PAIRS for _ in range(2)], VOCABULARY)
+    generate_many(noted, tokens, **usual), generate_many(noted, encode(["a red apple"] * 56, VOCABULARY), **usual)
     distance = drawings.distance_over_floor(noted, judge, likened, "", **usual)
     assert distance == pytest.approx(distances["guidance: 2"], rel=1e-4)
 
@@ -784,7 +787,9 @@ def test_a_peer_that_guesses_the_noise_exactly_guesses_the_picture(t):
 
     peer = Peer(torch.nn.Identity(), None, network, None, batch_size=4, noisiest=0.95)
     x_t = add_noise(x0, t, eps)
-    guess = peer.guess(x_t, torch.full((4,), t), encode([phrasings(*pair)[1] for pair in TRAINING_PAIRS[:4]]))
+    guess = peer.guess(
+        x_t, torch.full((4,), t), encode([phrasings(*pair)[1] for pair in TRAINING_PAIRS[:4]], VOCABULARY)
+    )
     ((level, labels),) = shown
     assert level == pytest.approx(min(t, 0.95)) and labels == [
         [KINDS.index(kind), COLOURS.index(colour)] for kind, colour in TRAINING_PAIRS[:4]

@@ -11,21 +11,26 @@ import pytest
 import torch
 from PIL import Image
 
+from course_lib import weights
 from course_lib.captions import encode
+from course_lib.classroom import broken
 from course_lib.commands import main as cli
 from course_lib.fruit.drawing import Fruit
 from course_lib.fruit.pictures import Pictures
 from course_lib.fruit.prompts import phrasings
+from course_lib.fruit.words import VOCABULARY
+from course_lib.fruit.worlds import FRUIT
 from course_lib.judging.judge import Judge
 from course_lib.model import Denoiser
 from course_lib.own.folder import open_folder
 from course_lib.own.houses import write_folder
 from course_lib.tools.files import read_tensors
-from course_lib.weights import store as weights
+from course_lib.train import Run, random_batches, train
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ["draw", "generate", "train", "evaluate", "pictures", "judge", "broken", "distill"]
-TinyDenoiser = partial(Denoiser, channels=(8, 16), width=32)
+TinyDenoiser = partial(Denoiser, **FRUIT.settings(), channels=(8, 16), width=32)
+TRAIN = ("train", "--channels", 8, 16)
 
 
 def run(*arguments):
@@ -59,15 +64,14 @@ def denoiser_file(tmp_path):
 def small_training(monkeypatch):
     fruits = [Fruit("apple", "red"), Fruit("banana", "yellow"), Fruit("grapes", "blue"), Fruit("pear", "green")] * 4
     x0 = torch.rand(16, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    tokens = torch.stack([encode(phrasings(f.kind, f.colour)) for f in fruits])
-    monkeypatch.setattr(cli, "training_pictures", lambda bar: Pictures(x0, tokens, fruits))
-    monkeypatch.setattr(cli, "Denoiser", lambda channels, **settings: TinyDenoiser(**settings))
-    monkeypatch.setattr(cli, "train", partial(cli.train, batch_size=4))
+    tokens = torch.stack([encode(phrasings(f.kind, f.colour), VOCABULARY) for f in fruits])
+    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar: Pictures(x0, tokens, fruits))
+    monkeypatch.setattr("course_lib.train.random_batches", partial(random_batches, batch_size=4))
+    return tokens
 
 
 def stop_after(step, monkeypatch):
     """Have the next training interrupted after some steps, as ctrl-C does."""
-    train = cli.train
 
     def interrupted(*args, **options):
         for report in train(*args, **options):
@@ -75,8 +79,7 @@ def stop_after(step, monkeypatch):
             if report.step == step:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "train", interrupted)
-    return train
+    monkeypatch.setattr("course_lib.train.train", interrupted)
 
 
 # draw
@@ -126,7 +129,7 @@ def test_a_bad_caption_is_refused_in_one_line_and_no_file_is_touched(tmp_path, c
 
 
 def test_a_file_that_cannot_be_written_is_named_in_one_line(tmp_path, capsys):
-    assert str(tmp_path) in refused(capsys, "draw", "apple", "--size", 8, "--out", tmp_path)
+    assert str(tmp_path) in refused_by_the_parser(capsys, "draw", "apple", "--size", 8, "--out", tmp_path)
     (tmp_path / "file").touch()
     assert "file" in refused(capsys, "draw", "apple", "--size", 8, "--out", tmp_path / "file" / "below.png")
 
@@ -184,7 +187,7 @@ def test_weights_that_are_missing_or_a_pickle_are_refused(tmp_path, capsys):
     torch.save({"weight": torch.ones(1)}, path)
     assert "is a pickle" in refused(capsys, *options)
     weights.save(Judge(width=8), path)
-    assert "holds a Judge, but a Denoiser is needed" in refused(capsys, *options)
+    assert "holds a Judge, but a Denoiser or a SceneDenoiser is needed" in refused(capsys, *options)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -193,20 +196,20 @@ def test_weights_that_are_missing_or_a_pickle_are_refused(tmp_path, capsys):
 
 def test_training_leaves_a_run_a_log_and_weights(tmp_path, capsys, small_training):
     out = tmp_path / "run"
-    assert run("train", "--steps", 100, "--out", out, "--learning-rate", 0.001) == 0
+    assert run(*TRAIN, "--steps", 100, "--out", out, "--learning-rate", 0.001) == 0
     said = capsys.readouterr()
     assert said.out.startswith(f"{out / 'denoiser.safetensors'}: 100 steps,") and said.out.count("\n") == 1
     assert sorted(p.name for p in out.iterdir()) == ["denoiser.safetensors", "log.csv", "run.safetensors"]
     head, line = csv.reader((out / "log.csv").open())
     assert head == ["step", "seconds", "loss", "pictures per second"]
     assert line[0] == "100" and all(float(value) > 0 for value in line)
-    assert weights.load_denoiser(out / "denoiser.safetensors").config == TinyDenoiser().config
+    assert weights.load_denoiser(out / "denoiser.safetensors").config == TinyDenoiser(width=64).config
     about = read_tensors(out / "denoiser.safetensors")[1]["about"]
-    assert about["steps"] == 100 and about["seed"] == 0 and "train --steps 100" in about["command"]
+    assert about["steps"] == 100 and about["seed"] == 0 and "--steps 100" in about["command"]
 
 
 def test_training_does_not_overwrite_a_run(tmp_path, capsys, small_training):
-    assert run("train", "--steps", 1, "--out", tmp_path) == 0
+    assert run(*TRAIN, "--steps", 1, "--out", tmp_path) == 0
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
     capsys.readouterr()
     assert "exists already. Add --resume" in refused(capsys, "train", "--steps", 1, "--out", tmp_path)
@@ -217,20 +220,20 @@ def test_a_stopped_training_that_is_resumed_reaches_the_same_weights(tmp_path, c
     def tensors(name):
         return [read_tensors(tmp_path / name / file)[0] for file in ("denoiser.safetensors", "run.safetensors")]
 
-    assert run("train", "--steps", 6, "--seed", 3, "--out", tmp_path / "straight") == 0
-    train = stop_after(3, monkeypatch)
-    assert run("train", "--steps", 6, "--seed", 3, "--out", tmp_path / "halted") == 130
+    assert run(*TRAIN, "--steps", 6, "--seed", 3, "--out", tmp_path / "straight") == 0
+    stop_after(3, monkeypatch)
+    assert run(*TRAIN, "--steps", 6, "--seed", 3, "--out", tmp_path / "halted") == 130
     assert "stopped" in capsys.readouterr().err
-    assert read_tensors(tmp_path / "halted" / "run.safetensors")[1]["step"] == 3
-    monkeypatch.setattr(cli, "train", train)
-    assert run("train", "--steps", 6, "--seed", 3, "--out", tmp_path / "halted", "--resume") == 0
+    assert read_tensors(tmp_path / "halted" / "run.safetensors")[0]["step"] == 3
+    monkeypatch.setattr("course_lib.train.train", train)
+    assert run(*TRAIN, "--steps", 6, "--seed", 3, "--out", tmp_path / "halted", "--resume") == 0
     for straight, halted in zip(tensors("straight"), tensors("halted"), strict=True):
         assert straight.keys() == halted.keys()
-        assert all(torch.equal(straight[name], halted[name]) for name in straight)
+        assert all(torch.equal(straight[name], halted[name]) for name in straight if name != "seconds")
 
 
 def test_ctrl_c_finishes_the_step_under_way(tmp_path, monkeypatch, small_training):
-    update = cli.Run.update
+    update = Run.update
 
     def interrupted(run, *args, **options):
         if run.step == 2:
@@ -238,11 +241,11 @@ def test_ctrl_c_finishes_the_step_under_way(tmp_path, monkeypatch, small_trainin
         update(run, *args, **options)
 
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(cli.Run, "update", interrupted)
-    assert run("train", "--steps", 6, "--out", tmp_path / "halted") == 130
+    monkeypatch.setattr(Run, "update", interrupted)
+    assert run(*TRAIN, "--steps", 6, "--out", tmp_path / "halted") == 130
     assert signal.getsignal(signal.SIGINT) is before
     monkeypatch.undo()
-    assert read_tensors(tmp_path / "halted" / "run.safetensors")[1]["step"] == 3
+    assert read_tensors(tmp_path / "halted" / "run.safetensors")[0]["step"] == 3
 
 
 def test_after_an_error_what_was_saved_before_is_left_alone(tmp_path, capsys, monkeypatch, small_training):
@@ -250,20 +253,19 @@ def test_after_an_error_what_was_saved_before_is_left_alone(tmp_path, capsys, mo
         yield from train(*args, **options)
         raise ValueError("The loss became nan")
 
-    train = cli.train
-    assert run("train", "--steps", 2, "--out", tmp_path) == 0
+    assert run(*TRAIN, "--steps", 2, "--out", tmp_path) == 0
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
-    monkeypatch.setattr(cli, "train", failing)
-    assert run("train", "--steps", 4, "--out", tmp_path, "--resume") == 2
+    monkeypatch.setattr("course_lib.train.train", failing)
+    assert run(*TRAIN, "--steps", 4, "--out", tmp_path, "--resume") == 2
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
-    assert run("train", "--steps", 4, "--out", tmp_path / "new") == 2
+    assert run(*TRAIN, "--steps", 4, "--out", tmp_path / "new") == 2
     assert not (tmp_path / "new").exists()
 
 
 def test_a_run_is_resumed_with_its_learning_rate_or_with_a_new_one(tmp_path, small_training):
     def learning_rate(*options):
-        assert run("train", "--out", tmp_path, *options) == 0
-        return read_tensors(tmp_path / "run.safetensors")[1]["learning_rate"]
+        assert run(*TRAIN, "--out", tmp_path, *options) == 0
+        return read_tensors(tmp_path / "run.safetensors")[0]["learning_rate"].item()
 
     assert learning_rate("--steps", 1, "--learning-rate", 0.003) == 0.003
     assert learning_rate("--steps", 2, "--resume") == 0.003
@@ -271,33 +273,33 @@ def test_a_run_is_resumed_with_its_learning_rate_or_with_a_new_one(tmp_path, sma
 
 
 def test_the_log_goes_on_when_training_is_resumed(tmp_path, monkeypatch, small_training):
-    train = stop_after(150, monkeypatch)
-    assert run("train", "--steps", 200, "--out", tmp_path) == 130
-    monkeypatch.setattr(cli, "train", train)
-    assert run("train", "--steps", 200, "--out", tmp_path, "--resume") == 0
+    stop_after(150, monkeypatch)
+    assert run(*TRAIN, "--steps", 200, "--out", tmp_path) == 130
+    monkeypatch.setattr("course_lib.train.train", train)
+    assert run(*TRAIN, "--steps", 200, "--out", tmp_path, "--resume") == 0
     assert [line[0] for line in csv.reader((tmp_path / "log.csv").open())] == ["step", "100", "200"]
 
 
 def test_a_damaged_line_of_the_log_is_left_out(tmp_path, small_training):
-    assert run("train", "--steps", 100, "--out", tmp_path) == 0
+    assert run(*TRAIN, "--steps", 100, "--out", tmp_path) == 0
     with (tmp_path / "log.csv").open("a") as file:
         file.write("\n\nhalf a li")
-    assert run("train", "--steps", 200, "--out", tmp_path, "--resume") == 0
+    assert run(*TRAIN, "--steps", 200, "--out", tmp_path, "--resume") == 0
     assert [line[0] for line in csv.reader((tmp_path / "log.csv").open())] == ["step", "100", "200"]
 
 
 def test_training_stops_after_its_minutes(tmp_path, capsys, small_training):
-    assert run("train", "--minutes", 0.01, "--out", tmp_path) == 0
-    assert 0.6 <= read_tensors(tmp_path / "run.safetensors")[1]["seconds"] < 5
+    assert run(*TRAIN, "--minutes", 0.01, "--out", tmp_path) == 0
+    assert 0.6 <= read_tensors(tmp_path / "run.safetensors")[0]["seconds"] < 5
 
 
 def test_there_must_be_a_fitting_run_to_resume(tmp_path, capsys, small_training):
     line = refused(capsys, "train", "--steps", 1, "--out", tmp_path, "--resume")
     assert "There is no" in line and "to resume" in line and list(tmp_path.iterdir()) == []
-    assert run("train", "--steps", 1, "--out", tmp_path) == 0
+    assert run(*TRAIN, "--steps", 1, "--out", tmp_path) == 0
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
     capsys.readouterr()
-    line = refused(capsys, "train", "--steps", 2, "--patch", 2, "--out", tmp_path, "--resume")
+    line = refused(capsys, *TRAIN, "--steps", 2, "--patch", 2, "--out", tmp_path, "--resume")
     assert "holds no training run of this network" in line
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
 
@@ -305,15 +307,14 @@ def test_there_must_be_a_fitting_run_to_resume(tmp_path, capsys, small_training)
 def test_shuffled_captions_are_the_same_captions_on_other_pictures(tmp_path, monkeypatch, small_training):
     seen = {}
 
-    def spy(run, x0, tokens, *, name, **length):
+    def spy(x0, tokens, generator, *, name, flip):
         seen[name] = tokens
-        yield from train(run, x0, tokens, **length)
+        return random_batches(x0, tokens, generator, batch_size=4, flip=flip)
 
-    train = cli.train
     for name, options in {"true": [], "shuffled": ["--shuffle-captions"], "again": ["--shuffle-captions"]}.items():
-        monkeypatch.setattr(cli, "train", partial(spy, name=name))
-        assert run("train", "--steps", 1, "--out", tmp_path / name, *options) == 0
-    true = cli.training_pictures(bar=None).tokens
+        monkeypatch.setattr("course_lib.train.random_batches", partial(spy, name=name))
+        assert run(*TRAIN, "--steps", 1, "--out", tmp_path / name, *options) == 0
+    true = small_training
     assert torch.equal(seen["true"], true) and not torch.equal(seen["shuffled"], true)
     assert torch.equal(seen["shuffled"], seen["again"])
     assert sorted(seen["shuffled"].tolist()) == sorted(true.tolist())
@@ -325,17 +326,17 @@ def test_shuffled_captions_are_the_same_captions_on_other_pictures(tmp_path, mon
 
 
 def test_broken_trains_a_healthy_run_and_seven_others(tmp_path, capsys, monkeypatch, small_training):
-    for name, fault in cli.broken.FAULTS.items():
-        network = cli.broken.RandomLayer if name == "random layer in forward" else lambda denoiser: denoiser
+    for name, fault in broken.FAULTS.items():
+        network = broken.RandomLayer if name == "random layer in forward" else lambda denoiser: denoiser
         fault = fault._replace(network=lambda network=network: network(TinyDenoiser()))
-        monkeypatch.setitem(cli.broken.FAULTS, name, fault)
-    monkeypatch.setattr(cli.broken, "HEALTHY", cli.broken.HEALTHY._replace(network=TinyDenoiser))
-    monkeypatch.setattr(cli.broken, "train", partial(cli.broken.train, batch_size=4))
-    monkeypatch.setattr(cli.broken, "generate", partial(cli.broken.generate, steps=2))
+        monkeypatch.setitem(broken.FAULTS, name, fault)
+    monkeypatch.setattr(broken, "HEALTHY", broken.HEALTHY._replace(network=TinyDenoiser))
+    monkeypatch.setattr(broken, "random_batches", partial(random_batches, batch_size=4))
+    monkeypatch.setattr(broken, "generate", partial(broken.generate, steps=2))
     assert run("broken", "--steps", 2, "--out", tmp_path / "broken.safetensors") == 0
     assert capsys.readouterr().out.endswith("a healthy run and 7 broken ones, 2 steps each\n")
-    runs = cli.broken.load(tmp_path / "broken.safetensors")
-    assert list(runs) == ["healthy", *cli.broken.FAULTS]
+    runs = broken.load(tmp_path / "broken.safetensors")
+    assert list(runs) == ["healthy", *broken.FAULTS]
     for losses, pictures in runs.values():
         assert losses.shape == (2,) and pictures.shape == (16, 3, 32, 32)
     assert torch.equal(runs["healthy"].losses, runs["guidance too high"].losses)
@@ -355,7 +356,7 @@ def folder(tmp_path):
 
 def test_a_folder_is_trained_on_and_generated_from_in_its_own_words(tmp_path, capsys, small_training, folder):
     out, picture = tmp_path / "run", tmp_path / "o.png"
-    assert run("train", "--folder", folder, "--steps", 1, "--no-flip", "--out", out) == 0
+    assert run(*TRAIN, "--folder", folder, "--steps", 1, "--no-flip", "--out", out) == 0
     said = capsys.readouterr()
     assert "Only 24 pictures" in said.err and "1 steps" in said.out
     model = weights.load_denoiser(out / "denoiser.safetensors")
@@ -370,15 +371,16 @@ def test_a_folder_is_trained_on_and_generated_from_in_its_own_words(tmp_path, ca
 
 
 def test_no_flip_reaches_the_training(tmp_path, monkeypatch, small_training, folder):
-    asked, train = [], cli.train
-    monkeypatch.setattr(cli, "train", lambda *a, flip, **options: asked.append(flip) or train(*a, flip=flip, **options))
+    asked = []
+    spy = lambda *a, flip: asked.append(flip) or random_batches(*a, flip=flip, batch_size=4)  # noqa: E731
+    monkeypatch.setattr("course_lib.train.random_batches", spy)
     for name, options in (("a", []), ("b", ["--no-flip"])):
-        assert run("train", "--folder", folder, "--steps", 1, "--out", tmp_path / name, *options) == 0
+        assert run(*TRAIN, "--folder", folder, "--steps", 1, "--out", tmp_path / name, *options) == 0
     assert asked == [True, False]
 
 
 def test_a_run_is_resumed_with_its_own_folder_only(tmp_path, capsys, small_training, folder):
-    options = ["train", "--steps", 2, "--out", tmp_path / "run"]
+    options = [*TRAIN, "--steps", 2, "--out", tmp_path / "run"]
     assert run(*options, "--folder", folder) == 0
     assert run(*options, "--folder", folder, "--resume") == 0
     capsys.readouterr()
@@ -391,7 +393,7 @@ def test_a_run_is_resumed_with_its_own_folder_only(tmp_path, capsys, small_train
 
 def test_a_bad_folder_trains_nothing(tmp_path, capsys, small_training, folder):
     (folder / "captions.csv").write_text("file,caption\nno.png,a red house\n")
-    assert run("train", "--folder", folder, "--steps", 1, "--out", tmp_path / "run") == 2
+    assert run(*TRAIN, "--folder", folder, "--steps", 1, "--out", tmp_path / "run") == 2
     said = capsys.readouterr()
     assert "25 things to mend" in said.err and "Traceback" not in said.err and not (tmp_path / "run").exists()
     assert "There is no folder" in refused(capsys, "train", "--folder", tmp_path / "none", "--steps", 1)
@@ -403,8 +405,8 @@ def test_a_bad_folder_trains_nothing(tmp_path, capsys, small_training, folder):
 @pytest.fixture
 def untrained(monkeypatch):
     torch.manual_seed(0)
-    monkeypatch.setattr(weights, "load_denoiser", lambda path: TinyDenoiser(channels=(8,)))
-    monkeypatch.setattr(weights, "load_judge", lambda: Judge(width=8))
+    monkeypatch.setattr("course_lib.weights.shipped.load_denoiser", lambda: TinyDenoiser(channels=(8,)))
+    monkeypatch.setattr("course_lib.weights.shipped.load_judge", lambda: Judge(width=8))
 
 
 def test_evaluate_prints_one_json_object_and_nothing_else(capsys, untrained):
@@ -446,12 +448,12 @@ def test_pictures_says_how_many_are_ready(capsys, small_training):
 )
 def test_a_result_that_could_not_be_written_is_refused_before_the_work(tmp_path, capsys, monkeypatch, command, wanted):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "training_pictures", None)  # must not be asked for
+    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", None)  # must not be asked for
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("kept")
     wrong = "folder" if wanted == "file" else "file"
     *_, option = command.split()
-    assert f"{option} {wrong} is a {wrong}. Name a {wanted}." in refused(capsys, *command.split(), wrong)
+    assert f"{option}: {wrong} is a {wrong}. Name a {wanted}." in refused_by_the_parser(capsys, *command.split(), wrong)
     assert (tmp_path / "file").read_text() == "kept" and list((tmp_path / "folder").iterdir()) == []
 
 

@@ -2,16 +2,18 @@ from functools import partial
 
 import pytest
 import torch
+from training import train_on
 
-from course_lib.beyond.distill import HALVINGS, distillation_loss, stages, two_step_target
+from course_lib import sample, weights
+from course_lib.beyond.distill import HALVINGS, dealt_levels, distillation_loss, stages, two_step_target
 from course_lib.commands import main as cli
 from course_lib.fruit.pictures import Pictures
+from course_lib.fruit.worlds import FRUIT
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise, noise_levels
-from course_lib.sample import denoise_step, generate, guided
+from course_lib.sample import denoise_step, generate, guided, sampling_of
 from course_lib.tools.files import read_tensors, write_tensors
-from course_lib.train import train
-from course_lib.weights import store as weights
+from course_lib.train import random_batches, train
 from course_lib.widgets.prompt_box import PromptBox
 
 
@@ -36,7 +38,7 @@ def ideal(x_t, t, tokens):
 
 def tiny_denoiser(seed=0):
     torch.manual_seed(seed)
-    model = Denoiser(patch=4, channels=(8, 16), width=16)
+    model = Denoiser(**FRUIT.settings(), patch=4, channels=(8, 16), width=16)
     with torch.no_grad():
         for parameter in model.parameters():  # awake: a fresh network answers with one plain grey
             parameter.add_(0.1 * torch.randn(parameter.shape))
@@ -44,7 +46,7 @@ def tiny_denoiser(seed=0):
 
 
 def train_stage(stage, steps=4):
-    return list(train(stage.run, X0, TOKENS, steps=steps, batch_size=16, loss=stage.loss))
+    return list(train_on(stage.run, X0, TOKENS, steps=steps, batch_size=16, levels=stage.levels, loss=stage.loss))
 
 
 def same(a, b):
@@ -105,7 +107,7 @@ def test_the_loss_is_the_squared_error_of_where_the_step_lands_on_every_level_eq
         seen.update(x_t=x_t, t=t, tokens=tokens)
         return 0.3 * x_t - 0.1
 
-    loss = distillation_loss(ideal, 4, guidance_scale=3.0)(student, X0, torch.rand(8), EPS, TOKENS)
+    loss = distillation_loss(ideal, 4, guidance_scale=3.0)(student, X0, dealt_levels(8, None, steps=4), EPS, TOKENS)
     t, s = seen["t"], seen["t"] - 0.25
     assert sorted(t.tolist()) == [0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1, 1]
     assert torch.equal(seen["x_t"], add_noise(X0, t, EPS)) and torch.equal(seen["tokens"], TOKENS)
@@ -119,7 +121,7 @@ def test_the_loss_of_one_step_is_asked_of_pure_noise_only():
         assert torch.equal(x_t, EPS) and (t == 1).all()
         return two_step_target(ideal, x_t, t, tokens, steps=1)
 
-    assert distillation_loss(ideal, 1)(student, X0, torch.rand(8), EPS, TOKENS) == 0
+    assert distillation_loss(ideal, 1)(student, X0, dealt_levels(8, None, steps=1), EPS, TOKENS) == 0
 
 
 @pytest.mark.parametrize("steps", [3, 16, 0, -4, "4", None])
@@ -134,7 +136,7 @@ def test_other_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="must be a finite number, not nan"):
         next(stages(tiny_denoiser(), guidance_scale=float("nan")))
     with pytest.raises(ValueError, match="4 pictures cannot hold 8 noise levels"):
-        distillation_loss(ideal, 8)(ideal, X0[:4], torch.rand(4), EPS[:4], TOKENS[:4])
+        dealt_levels(4, None, steps=8)
     with pytest.raises(ValueError, match="distilled already, to 8 steps"):
         next(stages(next(stages(tiny_denoiser())).run.ema))
 
@@ -145,10 +147,11 @@ def test_other_bad_arguments_are_refused():
 def test_a_stage_lowers_the_loss_and_leaves_the_teacher_alone():
     teacher = tiny_denoiser()
     stage = next(stages(teacher, learning_rate=1e-2))
-    before = stage.loss(stage.run.model, X0, torch.rand(8), EPS, TOKENS)
+    t = stage.levels(8, None)
+    before = stage.loss(stage.run.model, X0, t, EPS, TOKENS)
     train_stage(stage, steps=40)
-    assert stage.loss(stage.run.model, X0, torch.rand(8), EPS, TOKENS) < 0.75 * before
-    assert same(teacher, tiny_denoiser()) and not hasattr(teacher, "distilled_steps")
+    assert stage.loss(stage.run.model, X0, t, EPS, TOKENS) < 0.75 * before
+    assert same(teacher, tiny_denoiser()) and teacher.config == tiny_denoiser().config
 
 
 def test_each_student_begins_as_its_teacher_who_is_the_average_of_the_stage_before():
@@ -158,7 +161,7 @@ def test_each_student_begins_as_its_teacher_who_is_the_average_of_the_stage_befo
         train_stage(stage)
         assert not same(stage.run.ema, teacher)
         teacher = stage.run.ema
-        seen.append((stage.steps, stage.run.model.distilled_steps, teacher.distilled_steps))
+        seen.append((stage.steps, stage.run.model.config["steps"], teacher.config["steps"]))
     assert seen == [(8, 8, 8), (4, 4, 4), (2, 2, 2)]
 
 
@@ -166,7 +169,7 @@ def test_only_the_first_teacher_is_guided():
     asked, teacher = [], tiny_denoiser()
     teacher.register_forward_hook(lambda module, inputs, output: asked.append(len(inputs[0])))
     for stage in stages(teacher, steps=4):
-        stage.loss(ideal, X0, torch.rand(8), EPS, TOKENS)
+        stage.loss(ideal, X0, stage.levels(8, None), EPS, TOKENS)
     assert asked == [16, 16, 8, 8]  # the hook is copied with the teacher
 
 
@@ -186,29 +189,27 @@ def test_a_file_says_how_many_steps_its_network_was_distilled_for(tmp_path):
     file, again = tmp_path / "few.safetensors", tmp_path / "again.safetensors"
     weights.save(next(stages(tiny_denoiser())).run.ema, file, seed=1)
     model = weights.load_denoiser(file)
-    assert model.distilled_steps == 8
-    assert weights.sampling_of(model, steps=50, guidance_scale=2.0) == {"steps": 8, "guidance_scale": 1.0}
+    assert sampling_of(model) == (32, 8, 1.0)
     weights.save(model, again)
-    assert weights.load_denoiser(again).distilled_steps == 8
+    assert sampling_of(weights.load_denoiser(again)) == (32, 8, 1.0)
     tensors, about = read_tensors(file)
-    write_tensors(file, tensors, about | {"distilled_steps": "many"})
+    write_tensors(file, tensors, about | {"config": about["config"] | {"steps": "many"}})
     with pytest.raises(ValueError, match="whole number from 1 to 1000, not 'many'"):
         weights.load_denoiser(file)
 
 
 def test_a_file_that_is_not_distilled_is_as_before(tmp_path):
     weights.save(tiny_denoiser(), tmp_path / "plain.safetensors")
-    assert read_tensors(tmp_path / "plain.safetensors")[1].keys() == {"kind", "config", "vocabulary", "about"}
+    assert read_tensors(tmp_path / "plain.safetensors")[1].keys() == {"kind", "config", "about"}
     model = weights.load_denoiser(tmp_path / "plain.safetensors")
-    assert not hasattr(model, "distilled_steps")
-    assert weights.sampling_of(model, steps=50, guidance_scale=2.0) == {"steps": 50, "guidance_scale": 2.0}
+    assert sampling_of(model) == (32, 50, 2.0)
 
 
 def test_the_prompt_box_stands_where_the_network_is_best():
     plain, distilled = tiny_denoiser(), tiny_denoiser()
-    distilled.distilled_steps = 2
+    distilled.config |= dict(steps=2, guidance_scale=1.0)
     boxes = [PromptBox(model) for model in (plain, distilled)]
-    assert [(box.steps.value, box.guidance.value) for box in boxes] == [(25, 2), (2, 1)]
+    assert [(box.steps.value, box.guidance.value) for box in boxes] == [(50, 2), (2, 1)]
 
 
 # the command line
@@ -219,8 +220,8 @@ def command(tmp_path, monkeypatch):
     """Runs a command in an empty folder with a tiny denoiser, few pictures and small batches."""
     monkeypatch.chdir(tmp_path)
     weights.save(tiny_denoiser(), "tiny.safetensors")
-    monkeypatch.setattr(cli, "training_pictures", lambda bar: Pictures(X0, TOKENS, []))
-    monkeypatch.setattr(cli, "train", partial(train, batch_size=16))
+    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar: Pictures(X0, TOKENS, []))
+    monkeypatch.setattr("course_lib.train.random_batches", partial(random_batches, batch_size=16))
     return lambda *arguments: cli.main([str(argument) for argument in arguments])
 
 
@@ -232,14 +233,15 @@ def test_distill_writes_a_network_and_leaves_no_runs(tmp_path, capsys, command):
     said = capsys.readouterr()
     assert said.out.startswith("out/few.safetensors: 2 steps from noise to picture") and said.out.count("\n") == 1
     assert "loss" in said.err and list((tmp_path / "runs").iterdir()) == []
-    assert weights.load_denoiser("out/few.safetensors").distilled_steps == 2
+    assert sampling_of(weights.load_denoiser("out/few.safetensors")).steps == 2
     about = read_tensors("out/few.safetensors")[1]["about"]
     assert about["train_steps"] == 3 and "--guidance 2" in about["command"]
 
 
 def test_a_student_is_shown_no_mirrored_pictures_as_its_teacher_was(monkeypatch, command):
-    flips, small = [], cli.train
-    monkeypatch.setattr(cli, "train", lambda *args, flip, **options: flips.append(flip) or small(*args, **options))
+    flips = []
+    spy = lambda *args, flip: flips.append(flip) or random_batches(*args, flip=flip, batch_size=16)  # noqa: E731
+    monkeypatch.setattr("course_lib.train.random_batches", spy)
     assert command(*DISTILL, "few.safetensors", "--steps", 4) == 0
     assert flips == [False, False]
 
@@ -247,17 +249,17 @@ def test_a_student_is_shown_no_mirrored_pictures_as_its_teacher_was(monkeypatch,
 @pytest.mark.parametrize("stop", [2, 3, 4])  # in the first stage, between the two, in the second
 def test_a_stopped_distillation_that_is_resumed_reaches_the_same_network(tmp_path, capsys, monkeypatch, command, stop):
     def interrupted(*args, **options):
-        for report in small(*args, **options):
+        for report in train(*args, **options):
             yield report
             count.append(report)
             if len(count) == stop:
                 raise KeyboardInterrupt
 
     assert command(*DISTILL, "straight.safetensors") == 0
-    count, small = [], cli.train
-    monkeypatch.setattr(cli, "train", interrupted)
+    count = []
+    monkeypatch.setattr("course_lib.train.train", interrupted)
     assert command(*DISTILL, "halted.safetensors") == 130
-    monkeypatch.setattr(cli, "train", small)
+    monkeypatch.setattr("course_lib.train.train", train)
     capsys.readouterr()
     assert command(*DISTILL, "halted.safetensors") == 2
     assert "halted-8-steps.safetensors exists already. Add --resume" in capsys.readouterr().err
@@ -267,7 +269,7 @@ def test_a_stopped_distillation_that_is_resumed_reaches_the_same_network(tmp_pat
 
 
 def test_what_cannot_be_distilled_is_refused_in_one_line(tmp_path, capsys, command):
-    weights.save(Denoiser(4, channels=(8,), width=16), "own.safetensors", vocabulary=("", "a", "red", "boat"))
+    weights.save(Denoiser(("", "a", "red", "boat"), channels=(8,), width=16), "own.safetensors")
     weights.save(next(stages(tiny_denoiser())).run.ema, "few.safetensors")
     for arguments, message in (
         (["--weights", "own.safetensors"], "captions of its own"),
@@ -287,24 +289,22 @@ def test_what_cannot_be_distilled_is_refused_in_one_line(tmp_path, capsys, comma
         ("few", [], 8, 1.0),
         ("few", ["--steps", 4, "--guidance", 3], 4, 3.0),
         ("few", ["--steps", 3], 3, 1.0),
-        ("tiny", [], 100, 2.0),
-        ("tiny", ["--guidance", 1], 100, 1.0),
+        ("tiny", [], 50, 2.0),
+        ("tiny", ["--guidance", 1], 50, 1.0),
     ],
 )
 def test_generate_and_evaluate_sample_as_the_network_was_made_for_or_as_asked(
     monkeypatch, command, file, options, steps, scale
 ):
     weights.save(next(stages(tiny_denoiser())).run.ema, "few.safetensors")
-    asked, sample = [], cli.sample
+    asked, ask = [], sample.guided
 
-    def spy(model, tokens, *, generator, shape, **options):
-        asked.append(options)
-        return sample(model, tokens, generator=generator, steps=1, shape=shape)
+    def spy(model, x_t, t, tokens, guidance_scale):
+        asked.append(guidance_scale)
+        return ask(model, x_t, t, tokens, 1)
 
-    monkeypatch.setattr(cli, "sample", spy)
-    monkeypatch.setattr(
-        cli.judge, "evaluate", lambda *args, steps, guidance_scale, **_: asked.append((steps, guidance_scale)) or {}
-    )
+    monkeypatch.setattr(sample, "guided", spy)
     assert command("generate", "a red apple", "--weights", f"{file}.safetensors", *options) == 0
-    assert command("evaluate", "--weights", f"{file}.safetensors", *options) == 0
-    assert asked == [{"steps": steps, "guidance_scale": scale}, (50 if steps == 100 else steps, scale)]
+    assert asked == [scale] * steps
+    assert command("evaluate", "--weights", f"{file}.safetensors", "--per-pair", 1, *options) == 0
+    assert asked == [scale] * steps * (1 + 8)  # 8 + 56 x 8 pictures, 64 at a time

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib.captions import MAX_WORDS, decode
+from course_lib.captions import MAX_WORDS, build_vocabulary, decode
 from course_lib.own import folder as module
-from course_lib.own.folder import build_vocabulary, crop_and_scale, open_folder, prepare
+from course_lib.own.folder import crop_and_scale, open_folder, prepare
 from course_lib.own.houses import PAINTS, SKIES, THINGS, scene, write_folder
 
 RED, WHITE, GREEN = (255, 0, 0), (255, 255, 255), (0, 255, 0)

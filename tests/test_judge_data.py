@@ -16,8 +16,9 @@ from course_lib.fruit.pictures import (
     training_pictures,
 )
 from course_lib.fruit.prompts import understand
-from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS
-from course_lib.judging.judge import JUDGE_SEED, TEST_SEED, Judge, Score, evaluate, score, score_drawings, train_judge
+from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS, VOCABULARY
+from course_lib.judging.counts import Score
+from course_lib.judging.judge import JUDGE_SEED, TEST_SEED, Judge, evaluate, score, score_drawings, train_judge
 from course_lib.sample import generate
 from course_lib.tools.files import DATA, read_tensors, write_tensors
 
@@ -52,7 +53,7 @@ def test_each_training_pair_is_drawn_equally_often_and_no_held_out_pair_ever():
 
 def test_no_training_caption_names_a_held_out_pair():
     tokens = caption_tokens(random_fruits(TRAINING_PAIRS, PER_PAIR, TRAINING_SEED))
-    captions = decode(tokens.flatten(0, 1).unique(dim=0))
+    captions = decode(tokens.flatten(0, 1).unique(dim=0), VOCABULARY)
     pairs = {(asked["kind"], asked["colour"]) for asked in map(understand, captions)}
     assert not pairs & set(HELD_OUT_PAIRS)
     assert set(TRAINING_PAIRS) <= pairs
@@ -71,7 +72,7 @@ def test_random_fruits_are_the_same_for_the_same_seed():
 
 def test_captions_tell_what_was_drawn():
     apple = Fruit("apple", "red", size=0.6, background="white")
-    said = decode(caption_tokens([apple])[0])
+    said = decode(caption_tokens([apple])[0], VOCABULARY)
     assert "a small red apple on a white background" in said and "a red fruit" in said
 
 
@@ -183,7 +184,7 @@ def test_evaluate_asks_for_every_pair_and_counts_what_is_right():
     def obedient(x_t, t, tokens):
         if not tokens.any():
             return torch.zeros_like(x_t)
-        asked = [understand(caption) for caption in decode(tokens)]
+        asked = [understand(caption) for caption in decode(tokens, VOCABULARY)]
         number = [ALL_PAIRS.index((a["kind"], a["colour"])) for a in asked]
         return torch.tensor(number, dtype=torch.float32).reshape(-1, 1, 1, 1).expand_as(x_t)
 
@@ -196,11 +197,11 @@ def test_evaluate_asks_for_every_pair_and_counts_what_is_right():
 
 
 def test_evaluate_asks_in_words_that_training_used():
-    said = set(decode(caption_tokens([Fruit(*pair) for pair in ALL_PAIRS]).flatten(0, 1)))
+    said = set(decode(caption_tokens([Fruit(*pair) for pair in ALL_PAIRS]).flatten(0, 1), VOCABULARY))
     asked = set()
 
     def model(x_t, t, tokens):
-        asked.update(decode(tokens))
+        asked.update(decode(tokens, VOCABULARY))
         return x_t
 
     evaluate(model, Judge(width=8), per_pair=1, per_seen_pair=1, steps=1, guidance_scale=1)
@@ -266,7 +267,7 @@ def test_the_shipped_denoiser_makes_what_it_never_saw(denoiser, judge):
     bananas = [("banana", "green")] * 32
     others = [pair for pair in HELD_OUT_PAIRS if pair != ("banana", "green") for _ in range(8)]
     pairs = bananas + others
-    tokens = encode([f"{colour} {kind}" for kind, colour in pairs])
+    tokens = encode([f"{colour} {kind}" for kind, colour in pairs], VOCABULARY)
     generator = torch.Generator().manual_seed(11)
     made = torch.cat([generate(denoiser, some, generator=generator, steps=25) for some in tokens.split(44)])
     assert score(judge, made[:32], bananas).right >= 28

@@ -8,7 +8,7 @@ from course_lib.model import CaptionEncoder, Denoiser
 
 def tiny(seed=0, awake=True, **settings):
     torch.manual_seed(seed)
-    model = Denoiser(**{"channels": (16, 32), "width": 32, **settings})
+    model = Denoiser(VOCABULARY, **{"channels": (16, 32), "width": 32, **settings})
     if awake:  # the last layer of each block begins at zero; here all of them answer
         with torch.no_grad():
             for parameter in model.parameters():
@@ -33,7 +33,7 @@ def noisy(count=2, size=16, seed=0):
 )
 def test_the_guess_has_the_shape_of_the_picture(settings, size):
     model, x_t = tiny(**settings), noisy(2, size)
-    x0_hat = model(x_t, torch.tensor([0.2, 1.0]), encode(["red apple", "banana"]))
+    x0_hat = model(x_t, torch.tensor([0.2, 1.0]), encode(["red apple", "banana"], VOCABULARY))
     assert x0_hat.shape == x_t.shape and x0_hat.dtype == torch.float32
     assert x0_hat.isfinite().all()
 
@@ -44,7 +44,7 @@ def test_pictures_need_not_be_square():
 
 def test_the_first_guess_of_all_is_one_plain_grey():
     answer = tiny(awake=False)(noisy(), 0.5)
-    assert torch.equal(answer, tiny(awake=False)(noisy(seed=1), 0.9, encode(["red apple"] * 2)))
+    assert torch.equal(answer, tiny(awake=False)(noisy(seed=1), 0.9, encode(["red apple"] * 2, VOCABULARY)))
     assert answer.abs().max() < 0.2
 
 
@@ -54,11 +54,11 @@ def test_no_tokens_means_the_null_caption():
 
 
 def test_noise_level_caption_and_picture_all_change_the_guess():
-    model, x_t, apple = tiny(), noisy(), encode(["red apple"] * 2)
+    model, x_t, apple = tiny(), noisy(), encode(["red apple"] * 2, VOCABULARY)
     guess = model(x_t, 0.5, apple)
     others = [
         model(x_t, 0.6, apple),
-        model(x_t, 0.5, encode(["red banana"] * 2)),
+        model(x_t, 0.5, encode(["red banana"] * 2, VOCABULARY)),
         model(x_t, 0.5, null_tokens(2)),
         model(noisy(seed=1), 0.5, apple),
     ]
@@ -73,7 +73,7 @@ def test_near_noise_levels_are_told_apart(a, b):
 
 def test_a_picture_alone_gets_the_guess_it_gets_in_a_batch():
     model, x_t, t = tiny(), noisy(4), torch.tensor([0.1, 0.4, 0.7, 1.0])
-    tokens = encode(["red apple", "banana", "an orange", "blue grapes"])
+    tokens = encode(["red apple", "banana", "an orange", "blue grapes"], VOCABULARY)
     together = model(x_t, t, tokens)
     alone = torch.cat([model(x_t[i : i + 1], t[i].item(), tokens[i : i + 1]) for i in range(4)])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
@@ -90,7 +90,7 @@ def test_the_same_input_gives_the_same_guess_and_makes_no_parameters():
 
 def test_gradients_reach_every_parameter():
     model = tiny()
-    model(noisy(), torch.tensor([0.3, 0.9]), encode(["red apple", "an orange"])).square().mean().backward()
+    model(noisy(), torch.tensor([0.3, 0.9]), encode(["red apple", "an orange"], VOCABULARY)).square().mean().backward()
     still = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
     assert still == []
 
@@ -101,7 +101,7 @@ def test_a_fresh_network_wakes_up_completely_in_a_few_steps():
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     target = noisy(seed=3)
     for _ in range(4):
-        loss = (model(noisy(), 0.5, encode(["red apple", "an orange"])) - target).square().mean()
+        loss = (model(noisy(), 0.5, encode(["red apple", "an orange"], VOCABULARY)) - target).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -111,14 +111,14 @@ def test_a_fresh_network_wakes_up_completely_in_a_few_steps():
 def test_the_order_of_the_words_counts():
     torch.manual_seed(0)
     encoder = CaptionEncoder(len(VOCABULARY), 32)
-    colour, fruit = encoder(encode(["orange apple", "apple orange"]))
+    colour, fruit = encoder(encode(["orange apple", "apple orange"], VOCABULARY))
     assert (colour - fruit).abs().max() > 1e-2
 
 
 def test_each_caption_has_its_vector_whatever_its_neighbours():
     torch.manual_seed(0)
     encoder = CaptionEncoder(len(VOCABULARY), 32)
-    tokens = encode(["red apple", "a banana", "red apple"])
+    tokens = encode(["red apple", "a banana", "red apple"], VOCABULARY)
     together = encoder(tokens)
     assert together.shape == (3, 32) and torch.equal(together[0], together[2])
     torch.testing.assert_close(together[1:2], encoder(tokens[1:2]))

@@ -1,6 +1,6 @@
 import torch
 
-from course_lib.tools.muon import orthogonalise
+from course_lib.train import orthogonalise
 
 
 def textbook(x):

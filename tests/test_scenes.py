@@ -10,8 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from course_lib import weights
 from course_lib.beyond.attention import SceneDenoiser
 from course_lib.captions import decode
+from course_lib.commands import generate
 from course_lib.commands import main as cli
 from course_lib.fruit import scene_pictures
 from course_lib.fruit.drawing import Fruit
@@ -25,7 +27,8 @@ from course_lib.fruit.scene_pictures import (
     training_list,
     training_scenes,
 )
-from course_lib.fruit.scene_prompts import MAX_SCENE_WORDS, encode, phrasings, understand
+from course_lib.fruit.scene_pictures import scene_tokens as encode
+from course_lib.fruit.scene_prompts import MAX_SCENE_WORDS, phrasings, understand
 from course_lib.fruit.scenes import WINDOWS, Scene, draw, random_scene
 from course_lib.fruit.words import (
     ALL_PAIRS,
@@ -38,11 +41,14 @@ from course_lib.fruit.words import (
     TRAINING_PAIRS,
 )
 from course_lib.fruit.words import SCENE_BACKGROUNDS as BACKGROUNDS
-from course_lib.judging import scene_judge
-from course_lib.judging.judge import Score
-from course_lib.judging.scene_judge import SceneJudge, Seen, Verdict, compare, questions, score, sentence
+from course_lib.fruit.worlds import SCENES
+from course_lib.judging import scene_exam, scene_judge
+from course_lib.judging.counts import Score
+from course_lib.judging.scene_exam import Verdict, compare, questions, score, sentence
+from course_lib.judging.scene_judge import SceneJudge, Seen
+from course_lib.tools.files import read_tensors
 from course_lib.tools.pixels import Bytes
-from course_lib.weights import store as weights
+from course_lib.train import random_batches
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -227,7 +233,7 @@ def test_the_captions_name_first_what_stands_on_the_left_or_say_right():
         assert (caption.index("apple") < caption.index("banana")) == ("right" not in caption)
 
 
-@pytest.mark.parametrize("joint", scene_judge.JOINTS)
+@pytest.mark.parametrize("joint", scene_exam.JOINTS)
 def test_each_way_of_joining_is_learned_with_sizes_and_without(joint):
     apple = Fruit("apple", "red", 0.6)
     differ, same = (phrasings(Scene((apple, Fruit("banana", "yellow", size)))) for size in (0.9, 0.6))
@@ -396,9 +402,9 @@ def test_the_judge_says_what_it_sees_in_the_words_of_the_course():
     with pytest.raises(ValueError, match=r"shape \(B, 3, 64, 64\), not \(1, 3, 32, 32\)"):
         judge.see(torch.zeros(1, 3, 32, 32))
     with pytest.raises(ValueError, match="leaves open"):
-        scene_judge.judge_pictures(judge, torch.zeros(1, 3, 64, 64), ["an apple and a pear"])
+        scene_exam.judge_pictures(judge, torch.zeros(1, 3, 64, 64), ["an apple and a pear"])
     with pytest.raises(ValueError, match="1 pictures and 2 captions"):
-        scene_judge.judge_pictures(judge, torch.zeros(1, 3, 64, 64), ["a red apple"] * 2)
+        scene_exam.judge_pictures(judge, torch.zeros(1, 3, 64, 64), ["a red apple"] * 2)
 
 
 def test_evaluate_has_every_question_answered_by_its_picture():
@@ -417,7 +423,7 @@ def test_evaluate_has_every_question_answered_by_its_picture():
         number = [float(numbers[tuple(row)]) for row in tokens.tolist()]
         return torch.tensor(number).reshape(-1, 1, 1, 1).expand_as(x_t)
 
-    answers = scene_judge.evaluate(model, Painter(), count=4, steps=1, guidance_scale=1)
+    answers = scene_exam.evaluate(model, Painter(), count=4, steps=1, guidance_scale=1)
     assert list(answers) == list(questions(4))
     assert all(score(answer.verdicts)["all right"] == Score(4, 4) for answer in answers.values())
 
@@ -428,10 +434,11 @@ def test_evaluate_has_every_question_answered_by_its_picture():
 @pytest.fixture
 def untrained(monkeypatch, tmp_path):
     torch.manual_seed(0)
-    weights.save(SceneDenoiser(channels=(8, 16), width=16), tmp_path / "d.safetensors")
+    weights.save(SceneDenoiser(**SCENES.settings(), channels=(8, 16), width=16), tmp_path / "d.safetensors")
     weights.save(SceneJudge(width=8), tmp_path / "j.safetensors")
     monkeypatch.setattr(weights.load_scene_denoiser, "__defaults__", (tmp_path / "d.safetensors",))
     monkeypatch.setattr(weights.load_scene_judge, "__defaults__", (tmp_path / "j.safetensors",))
+    monkeypatch.setitem(generate.SHIPPED, "scenes", tmp_path / "d.safetensors")
     return tmp_path / "d.safetensors"
 
 
@@ -467,18 +474,17 @@ def test_scenes_are_trained_on_and_the_run_is_resumed(tmp_path, capsys, monkeypa
     few = training_list()[::1500]
     x0 = Bytes(torch.zeros(len(few), 3, 64, 64, dtype=torch.uint8))
     made = Scenes(x0, caption_tokens(few), few)
-    monkeypatch.setattr(cli, "training_scenes", lambda bar: made)
-    flips, train = [], cli.train
-    monkeypatch.setattr(
-        cli, "train", lambda *a, flip, **b: flips.append(flip) or train(*a, flip=flip, batch_size=2, **b)
-    )
+    monkeypatch.setattr("course_lib.fruit.scene_pictures.training_scenes", lambda bar: made)
+    flips = []
+    spy = lambda *a, flip: flips.append(flip) or random_batches(*a, flip=flip, batch_size=2)  # noqa: E731
+    monkeypatch.setattr("course_lib.train.random_batches", spy)
     options = ["train", "--scenes", "--channels", 8, 16, "--out", tmp_path]
     assert run(*options, "--steps", 1) == 0
     assert run(*options, "--steps", 2, "--resume") == 0
     assert flips == [False, False]
     assert weights.load_scene_denoiser(tmp_path / "denoiser.safetensors").vocabulary == SCENE_VOCABULARY
     capsys.readouterr()
-    monkeypatch.setattr(cli, "training_pictures", lambda bar: made)
+    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar: made)
     assert run("train", "--steps", 3, "--out", tmp_path, "--resume") == 2
     assert "on other captions" in capsys.readouterr().err
 
@@ -498,14 +504,14 @@ def test_evaluate_prints_scores_of_every_group(tmp_path, capsys, untrained):
 
 
 def test_the_judge_of_scenes_is_trained_by_a_command(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "SceneJudge", lambda: SceneJudge(width=8))
+    monkeypatch.setattr(scene_judge, "SceneJudge", lambda: SceneJudge(width=8))
     quick = scene_judge.train_judge
     monkeypatch.setattr(scene_judge, "train_judge", lambda *a, **b: quick(*a, drawings=4, **b))
-    fresh = scene_judge.score_drawings
-    monkeypatch.setattr(scene_judge, "score_drawings", lambda judge, bar: fresh(judge, 8))
+    fresh = scene_exam.score_drawings
+    monkeypatch.setattr(scene_exam, "score_drawings", lambda judge, bar: fresh(judge, 8))
     out = tmp_path / "judge.safetensors"
     assert run("judge", "--scenes", "--steps", 1, "--out", out) == 0
     assert "of 8 fresh drawings" in capsys.readouterr().out
-    about = weights.read_tensors(out)[1]["about"]
+    about = read_tensors(out)[1]["about"]
     assert about["fresh"]["all right"]["of"] == 8 and {"one", "two", "three"} <= about["fresh"].keys()
-    assert weights.load_scene_judge(out).config == {"width": 8}
+    assert weights.load_scene_judge(out).config["width"] == 8

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from course_lib.classroom import show
-from course_lib.judging.judge import Score
+from course_lib.judging.counts import Score
 from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame
 from course_lib.train import Report

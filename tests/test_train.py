@@ -4,15 +4,18 @@ import time
 import pytest
 import torch
 from torch import nn
+from training import train_on
 
 from course_lib.captions import encode, null_tokens
 from course_lib.fruit.drawing import Fruit, draw
+from course_lib.fruit.words import VOCABULARY
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import denoise_step
 from course_lib.tools import files
-from course_lib.train import Run, denoising_loss, drop_captions, neighbour_loss, random_levels, train
-from course_lib.weights.store import save as save_weights
+from course_lib.train import Run, denoising_loss, drop_captions, neighbour_loss, random_levels
+from course_lib.weights import load_run, save_run
+from course_lib.weights import save as save_weights
 
 
 def generator(seed=0):
@@ -21,16 +24,16 @@ def generator(seed=0):
 
 def tiny_run(seed=0, learning_rate=3e-3, channels=(8, 16)):
     torch.manual_seed(0)
-    return Run(Denoiser(channels=channels, width=32), learning_rate=learning_rate, seed=seed)
+    return Run(Denoiser(VOCABULARY, channels=channels, width=32), learning_rate=learning_rate, seed=seed)
 
 
 X0 = torch.rand(6, 3, 16, 16, generator=generator()) * 2 - 1
-TOKENS = encode(["red apple", "banana", "an orange", "blue grapes", "a green pear", "a fruit"])
+TOKENS = encode(["red apple", "banana", "an orange", "blue grapes", "a green pear", "a fruit"], VOCABULARY)
 
 
 def go(run, until, steps=6, **options):
     if run.step < until:
-        for report in train(run, X0, TOKENS, steps=steps, batch_size=4, **options):
+        for report in train_on(run, X0, TOKENS, steps=steps, batch_size=4, **options):
             if report.step == until:
                 break
     return run
@@ -139,28 +142,28 @@ def test_a_run_can_be_given_another_loss():
         return neighbour_loss(*arguments, gap=1)
 
     run, seen = tiny_run(), []
-    losses = [r.loss for r in train(run, X0, TOKENS, steps=120, batch_size=16, loss=giant_step)]
+    losses = [r.loss for r in train_on(run, X0, TOKENS, steps=120, batch_size=16, loss=giant_step)]
     assert sum(losses[-20:]) < 0.8 * sum(losses[:20])
 
     def noted(model, x0, t, eps, tokens):
         seen.append((model is run.model, x0.shape, t.shape, eps.shape, tokens.shape))
         return neighbour_loss(model, x0, t, eps, tokens)
 
-    next(train(run, X0, TOKENS, steps=200, batch_size=4, loss=noted))
+    next(train_on(run, X0, TOKENS, steps=200, batch_size=4, loss=noted))
     assert seen == [(True, (4, 3, 16, 16), (4,), (4, 3, 16, 16), (4, 12))]
 
 
 def test_training_lowers_the_loss():
-    losses = [r.loss for r in train(tiny_run(), X0, TOKENS, steps=120, batch_size=16)]
+    losses = [r.loss for r in train_on(tiny_run(), X0, TOKENS, steps=120, batch_size=16)]
     assert sum(losses[-20:]) < 0.7 * sum(losses[:20])
 
 
 def test_four_pictures_are_learned_by_heart():
     fruits = [Fruit("apple", "red"), Fruit("banana", "yellow"), Fruit("grapes", "purple"), Fruit("pear", "green")]
     x0 = draw(fruits, 32)
-    tokens = encode([f"{f.colour} {f.kind}" for f in fruits])
+    tokens = encode([f"{f.colour} {f.kind}" for f in fruits], VOCABULARY)
     run = tiny_run(channels=(16, 32), learning_rate=1e-2)
-    losses = [r.loss for r in train(run, x0, tokens, steps=300, batch_size=16, flip=False)]
+    losses = [r.loss for r in train_on(run, x0, tokens, steps=300, batch_size=16, flip=False)]
     assert sum(losses[-20:]) < 0.05 * sum(losses[:5]) / 5 * 20
     eps = torch.randn(x0.shape, generator=generator(7))
     for words in (tokens, null_tokens(4)):
@@ -179,7 +182,7 @@ def test_the_same_seed_gives_the_same_network_bit_for_bit():
 
 def test_other_randomness_does_not_disturb_a_run():
     a, b = go(tiny_run(), 3), tiny_run()
-    for _ in train(b, X0, TOKENS, steps=6, batch_size=4):
+    for _ in train_on(b, X0, TOKENS, steps=6, batch_size=4):
         torch.randn(10)
         if b.step == 3:
             break
@@ -189,11 +192,11 @@ def test_other_randomness_does_not_disturb_a_run():
 @pytest.mark.parametrize(("half", "whole"), [(3, 6), (20, 24)])  # the average lags from the 11th step on
 def test_a_run_that_is_stopped_saved_and_resumed_loses_nothing(tmp_path, half, whole):
     straight = go(tiny_run(), whole, steps=whole)
-    go(tiny_run(), half, steps=whole).save(tmp_path / "run.safetensors")
+    save_run(go(tiny_run(), half, steps=whole), tmp_path / "run.safetensors")
     torch.manual_seed(5)
-    resumed = Run(Denoiser(channels=(8, 16), width=32), seed=9)
-    resumed.load(tmp_path / "run.safetensors")
-    assert resumed.step == half and resumed.seconds > 0
+    resumed = Run(Denoiser(VOCABULARY, channels=(8, 16), width=32), seed=9)
+    load_run(resumed, tmp_path / "run.safetensors")
+    assert (resumed.step, resumed.pictures) == (half, 4 * half) and resumed.seconds > 0
     assert same(state(go(resumed, whole, steps=whole)), state(straight)) and resumed.step == whole
 
 
@@ -204,9 +207,9 @@ def test_a_run_can_rest_without_a_file():
 
 
 def test_a_run_can_be_saved_before_its_first_step(tmp_path):
-    tiny_run().save(tmp_path / "run.safetensors")
+    save_run(tiny_run(), tmp_path / "run.safetensors")
     run = tiny_run(seed=3)
-    run.load(tmp_path / "run.safetensors")
+    load_run(run, tmp_path / "run.safetensors")
     assert same(state(go(run, 6)), state(go(tiny_run(), 6)))
 
 
@@ -214,7 +217,7 @@ def test_a_run_can_be_saved_before_its_first_step(tmp_path):
 def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch, error):
     path = tmp_path / "run.safetensors"
     run = go(tiny_run(), 1)
-    run.save(path)
+    save_run(run, path)
     old = path.read_bytes()
 
     def half_written(tensors, temporary, **options):
@@ -223,7 +226,7 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch, error):
 
     monkeypatch.setattr(files, "save_file", half_written)
     with pytest.raises(type(error)):
-        go(run, 2).save(path)
+        save_run(go(run, 2), path)
     assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
 
 
@@ -232,18 +235,18 @@ def test_what_is_no_run_of_this_network_is_refused_and_the_run_is_left_as_it_was
     run = go(tiny_run(), 2)
     before = state(run)
 
-    go(tiny_run(channels=(8, 24)), 1).save(path)
+    save_run(go(tiny_run(channels=(8, 24)), 1), path)
     with pytest.raises(ValueError, match="holds no training run of this network.*settings it was started with"):
-        run.load(path)
+        load_run(run, path)
     save_weights(run.ema, path)
     with pytest.raises(ValueError, match="holds no training run of this network"):
-        run.load(path)
-    run.save(path)
+        load_run(run, path)
+    save_run(run, path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match="is cut short, damaged"):
-        run.load(path)
+        load_run(run, path)
     with pytest.raises(FileNotFoundError, match="There is no file"):
-        run.load(tmp_path / "nothing.safetensors")
+        load_run(run, tmp_path / "nothing.safetensors")
     assert same(state(run), before) and run.step == 2
 
 
@@ -260,28 +263,28 @@ def test_what_is_no_run_of_this_network_is_refused_and_the_run_is_left_as_it_was
 )
 def test_the_length_of_a_run_is_said_once_and_is_positive(length, message):
     with pytest.raises(ValueError, match=message):
-        next(train(tiny_run(), X0, TOKENS, **length))
+        next(train_on(tiny_run(), X0, TOKENS, **length))
 
 
 def test_pictures_and_captions_must_match():
     with pytest.raises(ValueError, match="6 pictures and 5 captions"):
-        next(train(tiny_run(), X0, TOKENS[:5], steps=1))
+        next(train_on(tiny_run(), X0, TOKENS[:5], steps=1))
     with pytest.raises(ValueError, match="0 pictures"):
-        next(train(tiny_run(), X0[:0], TOKENS[:0], steps=1))
+        next(train_on(tiny_run(), X0[:0], TOKENS[:0], steps=1))
 
 
 def test_steps_count_the_whole_run_and_done_goes_to_one():
     run = tiny_run()
-    reports = list(train(run, X0, TOKENS, steps=4, batch_size=4))
+    reports = list(train_on(run, X0, TOKENS, steps=4, batch_size=4))
     assert [r.step for r in reports] == [1, 2, 3, 4]
     assert [r.done for r in reports] == pytest.approx([0.25, 0.5, 0.75, 1.0])
     assert all(r.pictures_per_second > 0 and math.isfinite(r.loss) for r in reports)
-    assert list(train(run, X0, TOKENS, steps=4, batch_size=4)) == []
+    assert list(train_on(run, X0, TOKENS, steps=4, batch_size=4)) == []
 
 
 def test_a_budget_of_seconds_ends_and_pauses_do_not_count():
     run, began = tiny_run(), time.perf_counter()
-    for report in train(run, X0, TOKENS, seconds=0.3, batch_size=4):
+    for report in train_on(run, X0, TOKENS, seconds=0.3, batch_size=4):
         assert report.step < 2000
         if report.step == 1:
             time.sleep(0.5)
@@ -291,7 +294,7 @@ def test_a_budget_of_seconds_ends_and_pauses_do_not_count():
 
 def test_the_learning_rate_stays_then_falls_towards_zero():
     run, rates = tiny_run(learning_rate=1e-3), []
-    for _ in train(run, X0, TOKENS, steps=10, batch_size=2):
+    for _ in train_on(run, X0, TOKENS, steps=10, batch_size=2):
         rates.append({group["lr"] for optimizer in run.optimizers for group in optimizer.param_groups})
     assert [len(rate) for rate in rates] == [1] * 10  # both optimisers go at one rate
     rates = [rate.pop() for rate in rates]
@@ -325,7 +328,7 @@ def test_one_of_several_phrasings_is_drawn_each_time_and_some_captions_are_dropp
             return self.grey.expand_as(x_t)
 
     phrasings = torch.arange(1, 1 + 6 * 8 * 3).reshape(6, 8, 3)
-    list(train(Run(Spy()), X0, phrasings, steps=40))
+    list(train_on(Run(Spy()), X0, phrasings, steps=40))
     rows = {tuple(row) for row in seen}
     assert rows == {tuple(row) for row in phrasings.flatten(0, 1).tolist()} | {(0, 0, 0)}
     dropped = sum(not any(row) for row in seen) / len(seen)
@@ -347,7 +350,7 @@ def test_every_second_picture_is_mirrored_where_that_is_asked_for(flip):
             return self.grey.expand_as(x_t)
 
     x0 = torch.linspace(-1, 1, 16).expand(1, 3, 16, 16)
-    list(train(Run(Spy()), x0, null_tokens(1), steps=20, flip=flip))
+    list(train_on(Run(Spy()), x0, null_tokens(1), steps=20, flip=flip))
     assert sum(seen) / len(seen) == pytest.approx(0.5 if flip else 0, abs=4 * math.sqrt(0.25 / len(seen)) * flip)
 
 
@@ -361,5 +364,5 @@ def test_any_network_of_ones_own_can_be_trained():
             return self.see(x_t)
 
     run = Run(Own(), learning_rate=1e-2)
-    losses = [report.loss for report in train(run, X0 * 0 + 0.5, TOKENS, steps=60)]
+    losses = [report.loss for report in train_on(run, X0 * 0 + 0.5, TOKENS, steps=60)]
     assert losses[-1] < 0.5 * losses[0]

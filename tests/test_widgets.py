@@ -12,10 +12,12 @@ from traitlets import TraitError
 from course_lib.captions import encode
 from course_lib.classroom import show
 from course_lib.classroom.broken import FAULTS, BrokenRun
+from course_lib.fruit.words import VOCABULARY
+from course_lib.fruit.worlds import FRUIT
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import sample
-from course_lib.train import Run
+from course_lib.train import Run, random_batches
 from course_lib.widgets import panel, watching
 from course_lib.widgets.diagnosis_game import DiagnosisGame
 from course_lib.widgets.guidance_grid import GuidanceGrid
@@ -29,9 +31,21 @@ X0 = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 
 TOKENS = torch.zeros(6, 12, dtype=torch.int64)
 
 
-def halving(x_t, t, tokens):
-    """A network that makes pictures out of anything."""
-    return x_t.clamp(-1, 1) / 2
+class Halving:
+    """A network of the fruit that makes pictures out of anything."""
+
+    vocabulary = VOCABULARY
+    config = dict(FRUIT.settings(), steps=25, guidance_scale=2.0)
+
+    def __call__(self, x_t, t, tokens):
+        return x_t.clamp(-1, 1) / 2
+
+
+halving = Halving()
+
+
+def watch(run, batch_size=64, **how):
+    return watching.watch(run, random_batches(X0, TOKENS, run.generator, batch_size=batch_size), **how)
 
 
 def generator():
@@ -41,7 +55,7 @@ def generator():
 @pytest.fixture
 def run():
     torch.manual_seed(0)
-    return Run(Denoiser(channels=(8, 16), width=32))
+    return Run(Denoiser(VOCABULARY, channels=(8, 16), width=32, size=16))
 
 
 @pytest.fixture
@@ -71,7 +85,7 @@ def picture(figure):
 
 
 def test_it_trains_to_the_end_and_one_figure_is_redrawn(run, screen, capsys):
-    reports = watching.watch(run, X0, TOKENS, steps=4, batch_size=2, every=0)
+    reports = watch(run, steps=4, batch_size=2, every=0)
     assert [r.step for r in reports] == [1, 2, 3, 4] and run.step == 4
     assert screen.shown == 1 and screen.updated == 3  # one figure after each step
     assert screen[-1].axes[0].get_title() == "after 4 steps"
@@ -80,19 +94,19 @@ def test_it_trains_to_the_end_and_one_figure_is_redrawn(run, screen, capsys):
 
 
 def test_the_pictures_start_from_the_same_noise_each_time(run, screen):
-    watching.watch(run, X0, TOKENS, steps=2, batch_size=2)
+    watch(run, steps=2, batch_size=2)
     first = picture(screen[-1])
-    watching.watch(run, X0, TOKENS, steps=2, batch_size=2)
+    watch(run, steps=2, batch_size=2)
     assert (picture(screen[-1]) == first).all()
-    watching.watch(run, X0, TOKENS, steps=2, batch_size=2, seed=1)
+    watch(run, steps=2, batch_size=2, seed=1)
     assert (picture(screen[-1]) != first).any()
 
 
 def test_looking_on_changes_nothing_in_the_run(run, screen):
     torch.manual_seed(0)
-    other = Run(Denoiser(channels=(8, 16), width=32))
-    watching.watch(run, X0, TOKENS, steps=5, batch_size=2, every=0)
-    watching.watch(other, X0, TOKENS, steps=5, batch_size=2, every=1e9)
+    other = Run(Denoiser(VOCABULARY, channels=(8, 16), width=32, size=16))
+    watch(run, steps=5, batch_size=2, every=0)
+    watch(other, steps=5, batch_size=2, every=1e9)
     for ours, theirs in zip(run.model.parameters(), other.model.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 
@@ -111,34 +125,34 @@ def test_stopping_the_cell_keeps_the_run_and_the_next_call_goes_on(run, screen, 
     real = getattr(module, name)
     with monkeypatch.context() as patched:
         patched.setattr(module, name, stopped)
-        reports = watching.watch(run, X0, TOKENS, steps=6, batch_size=2, every=0)
+        reports = watch(run, steps=6, batch_size=2, every=0)
     assert [r.step for r in reports] == [1, 2, 3]
     out = capsys.readouterr().out
     assert wanted in out and out.count("\n") == 1
-    reports = watching.watch(run, X0, TOKENS, steps=6, batch_size=2)
+    reports = watch(run, steps=6, batch_size=2)
     assert [r.step for r in reports] == [1, 2, 3, 4, 5, 6]
     assert capsys.readouterr().out == ""
 
 
 def test_a_finished_run_says_so_at_once_and_still_shows_its_figure(run, screen, capsys):
-    first = watching.watch(run, X0, TOKENS, steps=3, batch_size=2)
-    again = watching.watch(run, X0, TOKENS, steps=3, batch_size=2)
+    first = watch(run, steps=3, batch_size=2)
+    again = watch(run, steps=3, batch_size=2)
     assert again == first and run.step == 3 and screen.shown == 2
     assert "already finished, after 3 steps" in capsys.readouterr().out
 
 
 def test_it_rests_when_told_to(run, screen, capsys):
-    reports = watching.watch(run, X0, TOKENS, steps=10, batch_size=2, pause=0.4)
+    reports = watch(run, steps=10, batch_size=2, pause=0.4)
     assert run.step == 4 and reports[-1].done == pytest.approx(0.4)
     assert "Resting after 4 steps, 40% of the run" in capsys.readouterr().out
-    assert len(watching.watch(run, X0, TOKENS, steps=10, batch_size=2)) == 10
+    assert len(watch(run, steps=10, batch_size=2)) == 10
 
 
 def test_prompts_are_what_the_pictures_show(run, screen):
-    watching.watch(run, X0, TOKENS, steps=1, batch_size=2, prompts=["red apple", "green banana", "a lemon"])
+    watch(run, steps=1, batch_size=2, prompts=["red apple", "green banana", "a lemon"])
     assert picture(screen[-1]).shape == (16, 3 * 16 + 2 * 2, 3)
     with pytest.raises(ValueError, match="never learned"):
-        watching.watch(run, X0, TOKENS, steps=1, prompts=["red apfel"])
+        watch(run, steps=1, prompts=["red apfel"])
 
 
 def test_time_spent_drawing_is_no_training(run, screen, monkeypatch):
@@ -148,7 +162,7 @@ def test_time_spent_drawing_is_no_training(run, screen, monkeypatch):
 
     real = show.training
     monkeypatch.setattr(show, "training", slow)
-    watching.watch(run, X0, TOKENS, steps=2, batch_size=2, every=0)
+    watch(run, steps=2, batch_size=2, every=0)
     assert run.seconds < 0.4 * 3
 
 
@@ -249,7 +263,7 @@ def test_a_step_that_takes_no_noise_away_says_so_and_the_last_pair_stays(s):
 def test_two_films_of_different_length_slide_together():
     films = {
         f"{steps} steps": list(
-            sample(halving, encode("a red apple"), generator=generator(), steps=steps, shape=(3, 8, 8))
+            sample(halving, encode("a red apple", VOCABULARY), generator=generator(), steps=steps, shape=(3, 8, 8))
         )
         for steps in (4, 10)
     }
@@ -309,9 +323,8 @@ def test_an_unknown_word_is_answered_in_place_and_stops_the_old_picture():
 
 
 def test_a_distilled_model_answers_while_one_types_and_waits_for_words_on_their_way():
-    class Distilled:
-        distilled_steps = 4
-        __call__ = staticmethod(halving)
+    class Distilled(Halving):
+        config = Halving.config | dict(steps=4, guidance_scale=1.0)
 
     async def main():
         box, patient = PromptBox(Distilled()), PromptBox(halving)
@@ -427,7 +440,7 @@ def test_the_game_explains_right_and_wrong():
     [
         lambda: NoiseSlider(size=32),
         lambda: PairExplorer(lambda x_t, t: X0[:1], X0[:1]),
-        lambda: Trajectory({"a": list(sample(halving, encode("a pear"), generator=generator(), steps=4))}),
+        lambda: Trajectory({"a": list(sample(halving, encode("a pear", VOCABULARY), generator=generator(), steps=4))}),
         lambda: PromptBox(halving),
         lambda: GuidanceGrid(halving, ["a pear"], (1, 2), steps=2),
         lambda: DiagnosisGame(ward(), {"A": "no EMA"}),

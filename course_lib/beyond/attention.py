@@ -13,10 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.fruit.scene_prompts import MAX_SCENE_WORDS
-from course_lib.fruit.words import SCENE_VOCABULARY
-from course_lib.model import Block, check_input
-from course_lib.noise import expand_level
+from course_lib.model import LevelEncoder, UNet, check_input, leave
 
 
 class Attention(nn.Module):
@@ -109,53 +106,37 @@ class WordEncoder(nn.Module):
 class SceneDenoiser(nn.Module):
     """A U-Net that predicts the clean picture of a scene, and looks at the words of its caption as it does so.
 
-    Called as a `Denoiser` is: x0_hat = model(x_t, t, tokens).
+    Called as a `Denoiser` is: x0_hat = model(x_t, t, tokens). Every scale but the finest looks at the words.
 
-    Args:
-        vocabulary_size: how many words there are, "no word" included.
-        max_words: the longest caption.
-        patch: side of the squares of pixels that become one place, as in `Denoiser`.
-        channels: channels on each scale, from fine to coarse; each a multiple of 8. Every scale but the finest looks
-            at the words.
-        width: numbers of a word, and of the vector that carries noise level and caption.
+    Args: as for `Denoiser`; width is also that of a word.
 
     Source: cross-attention in a U-Net, Rombach et al. 2022 (arXiv:2112.10752), section 3.3.
     """
 
-    vocabulary = SCENE_VOCABULARY
-
     def __init__(
         self,
-        vocabulary_size: int = len(SCENE_VOCABULARY),
-        max_words: int = MAX_SCENE_WORDS,
+        vocabulary: Sequence[str],
         patch: int = 4,
         channels: Sequence[int] = (48, 96, 192),
         width: int = 128,
+        max_words: int = 20,
+        world: str = "",
+        size: int = 64,
+        steps: int = 50,
+        guidance_scale: float = 2.0,
     ):
         super().__init__()
-        self.config = dict(
-            vocabulary_size=vocabulary_size, max_words=max_words, patch=patch, channels=list(channels), width=width
-        )
-        self.patch, self.smallest = patch, patch * 2 ** (len(channels) - 1)
-        self.register_buffer("frequencies", math.pi * 2 ** torch.linspace(-1, 4, width // 2), persistent=False)
-        self.level = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
-        self.words = WordEncoder(vocabulary_size, max_words, width)
+        self.config = dict(vocabulary=list(vocabulary), patch=patch, channels=list(channels), width=width)
+        self.config |= dict(max_words=max_words, world=world, size=size, steps=steps, guidance_scale=guidance_scale)
+        self.vocabulary, self.patch, self.smallest = tuple(vocabulary), patch, patch * 2 ** (len(channels) - 1)
+        self.level = LevelEncoder(width)
+        self.words = WordEncoder(len(vocabulary), max_words, width)
         self.caption = nn.Linear(width, width)
-
         self.enter = nn.Conv2d(3 * patch**2 + 2, channels[0], 3, padding=1)
-        self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        before = channels[0]
-        for here in channels:
-            self.down.append(Block(before, here, width))
-            before = here
-        self.middle = Block(before, before, width)
-        for here in reversed(channels):
-            self.up.append(Block(before + here, here, width))
-            before = here
+        self.unet = UNet(channels, width)
         self.look_down = nn.ModuleList(Attention(here, width) for here in channels[1:])
         self.look_up = nn.ModuleList(Attention(here, width) for here in reversed(channels[1:]))
-        self.leave = nn.Sequential(nn.GroupNorm(8, before), nn.SiLU(), nn.Conv2d(before, 3 * patch**2, 3, padding=1))
-        nn.init.zeros_(self.leave[-1].weight)  # the first guess of all is a plain grey
+        self.leave = leave(channels[0], patch)
 
     def forward(
         self,
@@ -164,42 +145,29 @@ class SceneDenoiser(nn.Module):
         tokens: Tensor | None = None,
         maps: list[Tensor] | None = None,
     ) -> Tensor:
-        """Guess the clean picture.
+        """Guess the clean picture, as `Denoiser.forward`.
 
         Args:
-            x_t: (B, 3, H, W) float32, noisy pictures; H and W are multiples of `smallest`.
-            t: their noise levels in [0, 1], a number or (B,).
-            tokens: (B, max_words) int64, their captions; None stands for the null caption.
             maps: a list that takes the attention of each scale, (B, max_words + 1, h, w), see `attention_maps`.
-
-        Returns:
-            x0_hat, (B, 3, H, W) float32; it may leave [-1, 1].
-
-        Raises:
-            ValueError: a shape or a range is wrong.
         """
-        tokens = check_input(x_t, tokens, self.smallest, self.config["max_words"], self.config["vocabulary_size"])
+        tokens = check_input(self, x_t, tokens)
         words, known = self.words(tokens)
-        angle = expand_level(t, x_t).reshape(-1, 1).expand(len(x_t), 1) * self.frequencies
         there = known[..., None].float()
         caption = self.caption((words * there).sum(1) / there.sum(1))  # the words' mean: what the whole picture shows
-        condition = self.level(torch.cat([angle.sin(), angle.cos()], dim=1)) + caption
+        looks = [None, *self.look_down, *self.look_up, None]  # the finest scale has too many places to ask each one
+
+        def look(h: Tensor, place: int) -> Tensor:
+            """Have each place of (B, C, h, w) look at the words."""
+            if looks[place] is None:
+                return h
+            x, attention = looks[place](h.flatten(2).transpose(1, 2), words, known)  # (B, h w, C), (B, h w, M)
+            if maps is not None:
+                maps.append(attention.transpose(1, 2).unflatten(2, h.shape[2:]))
+            return x.transpose(1, 2).unflatten(2, h.shape[2:])
 
         h = F.pixel_unshuffle(x_t, self.patch)
         h = torch.cat([h, _places(h)], dim=1).contiguous(memory_format=torch.channels_last)  # faster on a CPU
-        h = self.enter(h)
-        scales = []
-        for i, block in enumerate(self.down):
-            h = block(F.avg_pool2d(h, 2) if i else h, condition)
-            if i:  # the finest scale has too many places to ask each one
-                h = _look(self.look_down[i - 1], h, words, known, maps)
-            scales.append(h)
-        h = self.middle(h, condition)
-        for i, block in enumerate(self.up):
-            h = torch.cat([F.interpolate(h, scale_factor=2.0) if i else h, scales.pop()], dim=1)
-            h = block(h, condition)
-            if i < len(self.look_up):
-                h = _look(self.look_up[i], h, words, known, maps)
+        h = self.unet(self.enter(h), self.level(t, x_t) + caption, look)
         return F.pixel_shuffle(self.leave(h), self.patch)
 
 
@@ -207,14 +175,6 @@ def _places(h: Tensor) -> Tensor:
     """Where each place of (B, C, h, w) lies: two channels (B, 2, h, w), from -1 (bottom, left) to 1 (top, right)."""
     v, u = (torch.linspace(-1, 1, side, device=h.device) for side in h.shape[2:])
     return torch.stack(torch.meshgrid(-v, u, indexing="ij")).expand(len(h), -1, -1, -1)
-
-
-def _look(look: Attention, h: Tensor, words: Tensor, known: Tensor, maps: list[Tensor] | None) -> Tensor:
-    """Have each place of (B, C, h, w) look at the words."""
-    x, attention = look(h.flatten(2).transpose(1, 2), words, known)  # (B, h w, C), (B, h w, M)
-    if maps is not None:
-        maps.append(attention.transpose(1, 2).unflatten(2, h.shape[2:]))
-    return x.transpose(1, 2).unflatten(2, h.shape[2:])
 
 
 @torch.no_grad()

@@ -7,13 +7,14 @@ guidance does becomes part of the weights. So 16 guided steps, which are 32 gues
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.noise import add_noise, expand_level, noise_levels
-from course_lib.sample import denoise_step, guided
+from course_lib.sample import denoise_step, guided, sampling_of
 from course_lib.train import Run
 
 HALVINGS = (8, 4, 2, 1)  # steps of the students, one after another; the first teacher takes 16
@@ -52,12 +53,21 @@ def two_step_target(
     return (x_s - kept * x_t) / (1 - kept)
 
 
+def dealt_levels(count: int, generator: torch.Generator, *, steps: int) -> Tensor:
+    """Levels for `train`: only those that a student of so many steps will meet, dealt out in turn, pure noise first.
+
+    Returns t, (count,) float32; the generator is not asked. Raises ValueError if so few cannot hold every level.
+    """
+    if count < steps:
+        raise ValueError(f"{count} pictures cannot hold {steps} noise levels. Take batches of {steps} or more.")
+    return noise_levels(steps)[torch.arange(count) % steps]
+
+
 def distillation_loss(teacher: Callable, steps: int, guidance_scale: float = 1.0) -> Callable:
     """A loss for `train` that makes a student of so many steps: mean of |x0_hat - x0_target|^2 / t^2.
 
     What counts is where a step lands. An error of the guess goes over into x_s with the factor 1 - s/t = 1 / (steps t),
-    so this is steps^2 times the squared error of x_s. Only the levels that the student will meet are learned, not
-    those that `train` draws: they are dealt out in turn, equally often, pure noise among them.
+    so this is steps^2 times the squared error of x_s.
 
     Args as for `two_step_target`; steps: 8, 4, 2 or 1.
 
@@ -65,17 +75,14 @@ def distillation_loss(teacher: Callable, steps: int, guidance_scale: float = 1.0
         A function with the arguments and the answer of `denoising_loss`.
 
     Raises:
-        ValueError: steps or guidance_scale is out of range; later, a batch is too small to hold every level.
+        ValueError: steps or guidance_scale is out of range.
     """
     if steps not in HALVINGS:
         raise ValueError(f"A student takes 8, 4, 2 or 1 steps, half as many at each stage, not {steps!r}.")
     if not abs(guidance_scale) < float("inf"):
         raise ValueError(f"The guidance scale must be a finite number, not {guidance_scale}.")
 
-    def loss(model: Callable, x0: Tensor, _: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
-        if len(x0) < steps:
-            raise ValueError(f"{len(x0)} pictures cannot hold {steps} noise levels. Take batches of {steps} or more.")
-        t = noise_levels(steps)[torch.arange(len(x0)) % steps].to(x0)
+    def loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
         x_t = add_noise(x0, t, eps)
         x0_target = two_step_target(teacher, x_t, t, tokens, steps=steps, guidance_scale=guidance_scale)
         return ((model(x_t, t, tokens) - x0_target) ** 2 / expand_level(t, x0) ** 2).mean()
@@ -84,10 +91,11 @@ def distillation_loss(teacher: Callable, steps: int, guidance_scale: float = 1.0
 
 
 class Stage(NamedTuple):
-    """One halving: train(stage.run, x0, tokens, steps=1000, loss=stage.loss)."""
+    """One halving: train(stage.run, batches, steps=1000, levels=stage.levels, loss=stage.loss)."""
 
     steps: int  # how many its student takes from noise to picture
     run: Run  # of the student, which starts with the teacher's weights
+    levels: Callable
     loss: Callable
 
 
@@ -103,18 +111,20 @@ def stages(
         learning_rate, seed: of each `Run`.
 
     Yields:
-        A `Stage` for 8 steps, 4 steps and so on. stage.run.ema is its result, and teaches the next; the attribute
-        `distilled_steps`, which says what it was made for, goes into its file.
+        A `Stage` for 8 steps, 4 steps and so on. stage.run.ema is its result, and teaches the next; its `config` says
+        how many steps it was made for.
 
     Raises:
         ValueError: as `distillation_loss`; or the teacher was distilled already.
     """
-    if hasattr(teacher, "distilled_steps"):
-        raise ValueError(f"This network is distilled already, to {teacher.distilled_steps} steps. Give its teacher.")
+    if (made_for := sampling_of(teacher).steps) <= HALVINGS[0]:
+        raise ValueError(f"This network is distilled already, to {made_for} steps. Give its teacher.")
     distillation_loss(teacher, steps, guidance_scale)  # refuses what is out of range
     for halved in HALVINGS[: HALVINGS.index(steps) + 1]:
         student = copy.deepcopy(teacher).requires_grad_(True)
-        student.distilled_steps = halved
+        student.config = student.config | dict(steps=halved, guidance_scale=1.0)
         run = Run(student, learning_rate=learning_rate, seed=seed)
-        yield Stage(halved, run, distillation_loss(teacher, halved, guidance_scale))
+        yield Stage(
+            halved, run, partial(dealt_levels, steps=halved), distillation_loss(teacher, halved, guidance_scale)
+        )
         teacher, guidance_scale = run.ema, 1.0

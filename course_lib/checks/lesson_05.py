@@ -17,11 +17,14 @@ def tokens(attempt: Callable) -> str:
     captions = ["red apple", "an apple that is red", "orange banana", "a small green pear on a grey background"]
     cases = [(f'"{caption}"', (caption.split(),)) for caption in captions]
 
+    def numbers_of(words: Sequence[str]) -> Tensor:
+        return encode(" ".join(words), VOCABULARY)
+
     def numbers(words: Sequence[str]) -> list[int]:
         return [VOCABULARY.index(word) for word in words]
 
     def answer(words: Sequence[str]) -> list[int]:
-        return encode(" ".join(words))[0].tolist()
+        return numbers_of(words)[0].tolist()
 
     mistakes = [
         (numbers, f"the numbers are right, but there are not {MAX_WORDS} of them: add zeros after the last word."),
@@ -49,8 +52,14 @@ def tokens(attempt: Callable) -> str:
             lambda words: numbers(words) + [-1] * (MAX_WORDS - len(words)),
             'the empty places hold -1. "No word" has place 0 in the vocabulary, so fill up with 0.',
         ),
-        (lambda words: encode(" ".join(words))[0], "the numbers are right; return a list of them, not a tensor."),
-        (lambda words: encode(" ".join(words)), "the numbers are right; return a list of them, not a tensor."),
+        (
+            lambda words: encode(" ".join(words), VOCABULARY)[0],
+            "the numbers are right; return a list of them, not a tensor.",
+        ),
+        (
+            lambda words: encode(" ".join(words), VOCABULARY),
+            "the numbers are right; return a list of them, not a tensor.",
+        ),
     ]
     return compare(attempt, answer, cases, mistakes)
 
@@ -59,7 +68,7 @@ def tokens(attempt: Callable) -> str:
 def drop_captions(attempt: Callable) -> str:
     """Lesson 05: tokens whose random number lies below the rate become the null caption, whole."""
     captions = ["red apple", "a small yellow lemon", "blue grapes", "an orange"] * 3
-    given, u = encode(captions), torch.rand(12, generator=torch.Generator().manual_seed(5))
+    given, u = encode(captions, VOCABULARY), torch.rand(12, generator=torch.Generator().manual_seed(5))
     cases = [(f"twelve captions and rate = {rate}", (given, u, rate)) for rate in (0.5, 0.2, 0.0, 1.0)]
 
     def answer(tokens: Tensor, u: Tensor, rate: float) -> Tensor:

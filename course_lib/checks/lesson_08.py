@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from course_lib import captions as library
 from course_lib.captions import split_words
 from course_lib.checks.engine import compare, exercise
 from course_lib.own import folder
@@ -61,4 +62,4 @@ def build_vocabulary(attempt: Callable) -> str:
         (lambda captions: ("", *sorted(set(captions))), "those are whole captions: cut each into words first."),
         (lambda captions: ("", *sorted(set("".join(captions)))), "those are letters: cut captions into words."),
     ]
-    return compare(attempt, folder.build_vocabulary, cases, mistakes)
+    return compare(attempt, library.build_vocabulary, cases, mistakes)

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.captions import encode, null_tokens
+from course_lib.fruit.words import VOCABULARY
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise, expand_level
 from course_lib.sample import generate
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.files import DATA, read_tensors, write_tensors
 from course_lib.tools.pixels import from_bytes, to_bytes
-from course_lib.train import Report, Run, denoising_loss, train
+from course_lib.train import Report, Run, denoising_loss, random_batches, train
 
 PROMPTS = (
     *("a red apple", "a yellow banana", "a green watermelon", "an orange orange"),
@@ -79,7 +80,7 @@ class Fault(NamedTuple):
     look: str  # what gives it away, without naming it
     remedy: str
     loss: Callable = denoising_loss
-    network: Callable = Denoiser  # makes the network
+    network: Callable = lambda: Denoiser(VOCABULARY)  # makes the network
     learning_rate: float = 3e-3
     whole: float = 1.0  # how much longer the run was planned to be: the learning rate falls at the end only
     averaged: bool = True  # sample with the average of the weights
@@ -133,7 +134,7 @@ FAULTS = {
         "network answers is mixed anew at random, and the best it can do is to say nothing: grey.",
         "One grey for every caption, and a loss that never comes down: nothing the network says is heard unharmed.",
         "Make layers in __init__, where the optimiser finds their weights.",
-        network=lambda: RandomLayer(Denoiser()),
+        network=lambda: RandomLayer(Denoiser(VOCABULARY)),
     ),
 }
 
@@ -153,7 +154,8 @@ def start(fault: Fault, seed: int = 0) -> Run:
 
 def practise(run: Run, fault: Fault, x0: Tensor, tokens: Tensor, steps: int = STEPS) -> Iterator[Report]:
     """Train with a fault in it, for so many steps. Arguments and reports as for `train`."""
-    for report in train(run, x0, tokens, steps=round(fault.whole * steps), loss=fault.loss):
+    batches = random_batches(x0, tokens, run.generator)
+    for report in train(run, batches, steps=round(fault.whole * steps), loss=fault.loss):
         yield report._replace(done=report.step / steps)
         if report.step == steps:
             return
@@ -161,7 +163,7 @@ def practise(run: Run, fault: Fault, x0: Tensor, tokens: Tensor, steps: int = ST
 
 def paint(run: Run, fault: Fault, seed: int = 1) -> Tensor:
     """The sixteen pictures of a run: (16, 3, 32, 32), always of the same captions and the same noise."""
-    tokens = torch.cat([encode(PROMPTS), null_tokens(4)])
+    tokens = torch.cat([encode(PROMPTS, VOCABULARY), null_tokens(4)])
     torch.manual_seed(seed)  # for layers made on the way
     model = run.ema if fault.averaged else run.model.eval()
     generator = torch.Generator().manual_seed(seed)

@@ -14,10 +14,11 @@ import torch
 from IPython.display import Markdown
 
 from course_lib.captions import null_tokens
+from course_lib.fruit.words import VOCABULARY
 from course_lib.model import Denoiser
 from course_lib.sample import sample
-from course_lib.train import Run, train
-from course_lib.weights.store import load_denoiser
+from course_lib.train import Run, random_batches, train
+from course_lib.weights.shipped import load_denoiser
 
 CGROUP = Path("/sys/fs/cgroup")  # where Linux says what a container may use
 OLDEST_PYTHON = (3, 11)
@@ -85,7 +86,8 @@ def training_step_seconds(count: int = 9) -> float:
     """Seconds of one training step of the network of lesson 03, on a batch of 64 pictures of 32 x 32 pixels."""
     torch.manual_seed(0)
     x0 = torch.rand(64, 3, 32, 32) * 2 - 1
-    steps = train(Run(Denoiser()), x0, null_tokens(64), steps=count + 3)
+    run = Run(Denoiser(VOCABULARY))
+    steps = train(run, random_batches(x0, null_tokens(64), run.generator), steps=count + 3)
     return _median_seconds(lambda: next(steps), count)
 
 

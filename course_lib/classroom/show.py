@@ -2,7 +2,7 @@
 
 import inspect
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -12,60 +12,25 @@ from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
-from PIL import Image
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from course_lib.judging.judge import Score
+from course_lib.judging.counts import Score
 from course_lib.sample import Frame
+from course_lib.tools.bars import progress as progress
 from course_lib.tools.files import whole_file
-from course_lib.tools.pixels import to_bytes
-from course_lib.train import Report
+from course_lib.tools.pixels import enlarged, grid, to_image
+from course_lib.tools.pixels import png as png
+from course_lib.tools.pixels import save_png as save_png
 
 FONT = 16  # points; legible when the figure fills a projector's screen
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe and Ito's: safe for colour-blind readers
 STYLES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, ":", "^"), (PINK, "-.", "D"))  # colour is never alone
 
 
-def to_image(x: Tensor) -> np.ndarray:
-    """(3, H, W) values to (H, W, 3) bytes; what leaves [-1, 1] is clipped, for display only."""
-    return to_bytes(x.detach().clamp(-1, 1)).permute(1, 2, 0).numpy()
-
-
-def grid(pictures: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
-    """Lay (B, 3, H, W) pictures out in rows: one (3, H', W') picture, white between them."""
-    b, c, h, w = pictures.shape
-    columns = columns or min(b, 8)
-    rows = -(-b // columns)
-    sheet = torch.ones(c, rows * (h + gap) - gap, columns * (w + gap) - gap)
-    for i, picture in enumerate(pictures):
-        top, left = i // columns * (h + gap), i % columns * (w + gap)
-        sheet[:, top : top + h, left : left + w] = picture
-    return sheet
-
-
-def _enlarged(picture: Tensor, scale: int) -> Image.Image:
-    image = Image.fromarray(to_image(picture))
-    return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
-
-
-def save_png(picture: Tensor, path: str | Path, scale: int = 1) -> None:
-    """Write one (3, H, W) picture as a PNG file, every pixel a square of scale x scale; whole or not at all."""
-    with whole_file(path) as temporary:
-        _enlarged(picture, scale).save(temporary, "PNG")
-
-
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a matplotlib figure as a PNG file, whole or not at all."""
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150, bbox_inches="tight", facecolor="white")
-
-
-def png(picture: Tensor, scale: int = 1) -> bytes:
-    """One (3, H, W) picture as the bytes of a PNG file, every pixel a square of scale x scale."""
-    file = io.BytesIO()
-    _enlarged(picture, scale).save(file, "PNG")
-    return file.getvalue()
 
 
 def figure_png(figure: Figure) -> bytes:
@@ -93,7 +58,7 @@ def histogram_picture(picture: Tensor) -> Tensor:
 
 def save_film(frames: Sequence[Frame], path: str | Path, scale: int = 6) -> None:
     """Write a generation as an animated GIF of about four seconds, noisy picture left, guess right; whole or not."""
-    images = [_enlarged(grid(torch.stack([f.x_t[0], f.x0_hat[0]])), scale) for f in frames]
+    images = [enlarged(grid(torch.stack([f.x_t[0], f.x0_hat[0]])), scale) for f in frames]
     times = [max(20, 4000 // len(images))] * (len(images) - 1) + [2000]
     with whole_file(path) as temporary:
         images[0].save(temporary, "GIF", save_all=True, append_images=images[1:], duration=times, loop=0)
@@ -295,18 +260,6 @@ def folded(answers: Mapping[str, str]) -> Markdown:
     """Lines that unfold when clicked, {what is to be seen: what unfolds}."""
     line = "<details><summary>{}</summary>\n\n{}\n\n</details>\n"
     return Markdown("\n".join(line.format(name, text) for name, text in answers.items()))
-
-
-def progress(reports: Iterable[Report], description: str = "training", leave: bool = True) -> Iterator[Report]:
-    """Pass the reports of `train` on, and show a bar with loss and time left, which stays there if it is to `leave`."""
-    style = "{desc} {percentage:3.0f} %|{bar}| {remaining} left{postfix}"
-    # smoothing: one slow step hardly moves the time left
-    with tqdm(total=100, desc=description, leave=leave, bar_format=style, smoothing=0.05) as bar:
-        for report in reports:
-            bar.update(100 * report.done - bar.n)
-            if report.step % 10 == 1 or report.done == 1:
-                bar.set_postfix_str(f"loss {report.loss:.3f}, {report.pictures_per_second:.0f} pictures/s")
-            yield report
 
 
 def source(function: Callable) -> Markdown:

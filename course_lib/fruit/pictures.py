@@ -12,7 +12,7 @@ from course_lib.captions import encode
 from course_lib.fruit import drawing, shapes, words
 from course_lib.fruit.drawing import Fruit, draw, random_fruit
 from course_lib.fruit.prompts import phrasings
-from course_lib.fruit.words import TRAINING_PAIRS
+from course_lib.fruit.words import SIZE, TRAINING_PAIRS, VOCABULARY
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.files import DATA
 from course_lib.tools.kept import drawn_once
@@ -20,7 +20,6 @@ from course_lib.tools.pixels import from_bytes, to_bytes
 
 PER_PAIR = 256  # 56 x 256 = 14,336 pictures
 TRAINING_SEED = 0
-SIZE = 32
 
 
 class Pictures(NamedTuple):
@@ -42,10 +41,15 @@ def draw_many(fruits: Sequence[Fruit], size: int = SIZE, bar: Bar = no_bar) -> T
     return torch.cat([draw(fruits[i : i + 256], size) for i in bar(range(0, len(fruits), 256))])
 
 
+def draw_asked(asked: Sequence[dict], generator: torch.Generator, size: int = SIZE) -> Tensor:
+    """Draw what prompts ask for, all else at random: (N, 3, size, size) float32 in [-1, 1]."""
+    return draw([random_fruit(generator, **factors) for factors in asked], size)
+
+
 def caption_tokens(fruits: Sequence[Fruit]) -> Tensor:
     """The tokens of all phrasings for each fruit: (N, 8, MAX_WORDS) int64."""
     said = [(f.kind, f.colour, f.size_word, f.background) for f in fruits]
-    known = {factors: encode(phrasings(*factors)) for factors in set(said)}
+    known = {factors: encode(phrasings(*factors), VOCABULARY) for factors in set(said)}
     return torch.stack([known[factors] for factors in said])
 
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from course_lib import captions
-from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS, NAMES, SIZES, article
+from course_lib.captions import EXAMPLE, known_words
+from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS, NAMES, SIZES, VOCABULARY, article
 
 
 def phrasings(kind: str, colour: str, size_word: str = "", background: str = "grey") -> list[str]:
@@ -52,16 +52,15 @@ def understand(caption: str) -> dict[str, str | None]:
         A dict with the keys kind, colour, size_word and background; None where the caption leaves it open.
 
     Raises:
-        TypeError, ValueError: as `encode`; also where all words are known, but say nothing the grammar knows.
+        TypeError, ValueError: as `known_words`; also where all words are known, but say nothing the grammar knows.
     """
-    captions.encode(caption)
-    text = " ".join(captions.split_words(caption))
+    text = " ".join(known_words(caption, VOCABULARY))
     match = _GRAMMAR.fullmatch(text)
     asked = match.groupdict() if match else {}
     if not match or (asked["colour"] and asked["colour_after"]):
         raise ValueError(
             f'"{text}" has known words, but not in an order the model learned. '
-            f"Ask for one fruit, with its size, colour and background if you like: {captions.EXAMPLE}."
+            f"Ask for one fruit, with its size, colour and background if you like: {EXAMPLE}."
         )
     return {
         "kind": None if asked["kind"] == "fruit" else asked["kind"],

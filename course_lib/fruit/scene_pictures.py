@@ -14,11 +14,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from course_lib.captions import encode
 from course_lib.fruit import drawing, shapes, words
 from course_lib.fruit.drawing import Fruit
-from course_lib.fruit.scene_prompts import encode, phrasings
+from course_lib.fruit.scene_prompts import MAX_SCENE_WORDS, Asked, phrasings
 from course_lib.fruit.scenes import ASIDE, DOWN, SIZE, UP, WINDOWS, Scene, Thing, draw, draw_many, random_scene, window
-from course_lib.fruit.words import TRAINING_PAIRS
+from course_lib.fruit.words import SCENE_VOCABULARY, TRAINING_PAIRS
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.files import DATA
 from course_lib.tools.kept import drawn_once
@@ -40,9 +41,22 @@ class Scenes(NamedTuple):
     scenes: list[Scene]  # N recorded scenes
 
 
+def scene_tokens(captions: str | Sequence[str]) -> Tensor:
+    """Turn captions of scenes into tokens: (B, MAX_SCENE_WORDS) int64. Raises as `encode`."""
+    return encode(captions, SCENE_VOCABULARY, MAX_SCENE_WORDS)
+
+
+def draw_asked(asked: Sequence[Asked], generator: torch.Generator, size: int = SIZE) -> Tensor:
+    """Draw what prompts ask for, all else at random: (N, 3, size, size) float32 in [-1, 1]."""
+    wishes = [[(thing["kind"], thing["colour"], thing["size_word"]) for thing in one.things] for one in asked]
+    scenes = [random_scene(generator, things, one.background) for things, one in zip(wishes, asked, strict=True)]
+    return draw(scenes, size)
+
+
 def caption_tokens(scenes: Sequence[Scene]) -> Tensor:
     """The tokens of all phrasings for each scene: (N, 8, MAX_SCENE_WORDS) int64."""
-    return encode([caption for scene in scenes for caption in phrasings(scene)]).unflatten(0, (-1, 8))
+    captions = [caption for scene in scenes for caption in phrasings(scene)]
+    return scene_tokens(captions).unflatten(0, (-1, 8))
 
 
 def training_list() -> list[Scene]:

@@ -4,13 +4,9 @@
 """
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from torch import Tensor
-
-from course_lib import captions
-from course_lib.captions import split_words
+from course_lib.captions import known_words
 from course_lib.fruit import prompts
 from course_lib.fruit.words import NAMES, SCENE_BACKGROUNDS, SCENE_VOCABULARY, article
 
@@ -19,11 +15,6 @@ if TYPE_CHECKING:
 
 MAX_SCENE_WORDS = 20
 EXAMPLE = '"a red apple and a green banana" or "two yellow lemons on a green background"'
-
-
-def encode(said: str | Sequence[str]) -> Tensor:
-    """Turn captions of scenes into tokens: (B, MAX_SCENE_WORDS) int64. Raises as `captions.encode`."""
-    return captions.encode(said, SCENE_VOCABULARY, MAX_SCENE_WORDS)
 
 
 def phrasings(scene: "Scene") -> list[str]:
@@ -92,10 +83,9 @@ def understand(caption: str) -> Asked:
     Every caption of `phrasings` is understood, and so are three things joined by "and", which no model was shown.
 
     Raises:
-        TypeError, ValueError: as `encode`; also where all words are known, but say nothing the grammar knows.
+        TypeError, ValueError: as `known_words`; also where all words are known, but say nothing the grammar knows.
     """
-    encode(caption)
-    text = " ".join(split_words(caption, MAX_SCENE_WORDS))
+    text = " ".join(known_words(caption, SCENE_VOCABULARY, MAX_SCENE_WORDS))
     match = _WHERE.fullmatch(text)
     parts = re.split(r" (and|beside|to the left of|to the right of) ", match["things"])
     named, joints = parts[::2], set(parts[1::2])

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from course_lib.fruit.drawing import RAYS, Fruit, backdrop, layers, random_fruit
 from course_lib.fruit.words import SCENE_BACKDROPS, SCENE_BACKGROUNDS, check_choice
+from course_lib.fruit.words import SCENE_SIZE as SIZE
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.pixels import to_bytes
 
-SIZE = 64
 Thing = tuple[str, str]  # kind and colour
 
 # For one, two, three fruits: the side of each one's window, and the middles from left to right, in picture widths.

@@ -45,6 +45,7 @@ BACKDROPS = {
 SCENE_BACKDROPS = BACKDROPS | {"green": (0.66, 0.80, 0.60), "blue": (0.62, 0.78, 0.94)}  # behind two fruits
 SIZES = {"small": (0.60, 0.67), "": (0.72, 0.80), "large": (0.86, 0.92)}  # share of the picture; gaps keep words apart
 
+SIZE, SCENE_SIZE = 32, 64  # side of a training picture in pixels, with one fruit and with two
 KINDS: tuple[str, ...] = tuple(NAMES)
 COLOURS: tuple[str, ...] = tuple(PALETTE)
 BACKGROUNDS: tuple[str, ...] = tuple(BACKDROPS)

@@ -5,21 +5,30 @@ the denoiser makes, in counts with an interval.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from scipy.stats import binomtest
 from torch import Tensor, nn
 
 from course_lib.captions import encode
 from course_lib.fruit.pictures import draw_many, random_fruits
 from course_lib.fruit.prompts import phrasings
-from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS
-from course_lib.sample import generate
+from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS, VOCABULARY
+from course_lib.judging.counts import Score
+from course_lib.judging.exam import examine
+from course_lib.noise import Model
 from course_lib.tools.bars import Bar, no_bar
 
 JUDGE_SEED, TEST_SEED = 1_000_001, 1_000_002  # of the judge's drawings; the training pictures have seed 0
+
+
+def eye(width: int, strides: Sequence[int]) -> nn.Sequential:
+    """Five convolutions, the first with `width` channels, the last with four times as many."""
+    layers, before = [], 3
+    for here, stride in zip((width, 2 * width, 2 * width, 4 * width, 4 * width), strides, strict=True):
+        layers += [nn.Conv2d(before, here, 3, stride=stride, padding=1), nn.GroupNorm(8, here), nn.SiLU()]
+        before = here
+    return nn.Sequential(*layers)
 
 
 class Judge(nn.Module):
@@ -27,18 +36,15 @@ class Judge(nn.Module):
 
     Args:
         width: channels after the first convolution.
+        kinds, colours: what it can name.
     """
 
-    def __init__(self, width: int = 32):
+    def __init__(self, width: int = 32, kinds: Sequence[str] = KINDS, colours: Sequence[str] = COLOURS):
         super().__init__()
-        self.config = dict(width=width)
-        layers, before = [], 3
-        for here, stride in ((width, 1), (2 * width, 2), (2 * width, 1), (4 * width, 2), (4 * width, 2)):
-            layers += [nn.Conv2d(before, here, 3, stride=stride, padding=1), nn.GroupNorm(8, here), nn.SiLU()]
-            before = here
-        self.look = nn.Sequential(*layers, nn.Flatten(), nn.Linear(16 * before, 128), nn.SiLU())
-        self.kind = nn.Linear(128, len(KINDS))
-        self.colour = nn.Linear(128, len(COLOURS))
+        self.config = dict(width=width, kinds=list(kinds), colours=list(colours))
+        self.look = nn.Sequential(*eye(width, (1, 2, 1, 2, 2)), nn.Flatten(), nn.Linear(64 * width, 128), nn.SiLU())
+        self.kind = nn.Linear(128, len(kinds))
+        self.colour = nn.Linear(128, len(colours))
 
     def features(self, x: Tensor) -> Tensor:
         """What the judge sees in (B, 3, 32, 32) pictures: (B, 128) float32. Values beyond [-1, 1] are clipped.
@@ -51,7 +57,7 @@ class Judge(nn.Module):
         return self.look(x.clamp(-1, 1))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 3, 32, 32) pictures to (B, 8) logits of `KINDS` and (B, 8) logits of `COLOURS`."""
+        """(B, 3, 32, 32) pictures to (B, kinds) logits and (B, colours) logits."""
         seen = self.features(x)
         return self.kind(seen), self.colour(seen)
 
@@ -59,7 +65,8 @@ class Judge(nn.Module):
     def name(self, x: Tensor) -> list[tuple[str, str]]:
         """The most likely (kind, colour) of each picture."""
         kind, colour = self(x)
-        return [(KINDS[k], COLOURS[c]) for k, c in zip(kind.argmax(1), colour.argmax(1), strict=True)]
+        kinds, colours = self.config["kinds"], self.config["colours"]
+        return [(kinds[k], colours[c]) for k, c in zip(kind.argmax(1), colour.argmax(1), strict=True)]
 
 
 def blur_and_noise(x: Tensor, blurred: Tensor, generator: torch.Generator) -> Tensor:
@@ -93,8 +100,8 @@ def train_judge(
     """
     fruits = random_fruits(ALL_PAIRS, per_pair, JUDGE_SEED)
     pictures = draw_many(fruits, bar=bar)
-    kinds = torch.tensor([KINDS.index(f.kind) for f in fruits])
-    colours = torch.tensor([COLOURS.index(f.colour) for f in fruits])
+    kinds = torch.tensor([judge.config["kinds"].index(f.kind) for f in fruits])
+    colours = torch.tensor([judge.config["colours"].index(f.colour) for f in fruits])
     g = torch.Generator().manual_seed(seed)
 
     def loss() -> Tensor:
@@ -105,23 +112,6 @@ def train_judge(
         return F.cross_entropy(kind, kinds[pick]) + F.cross_entropy(colour, colours[pick])
 
     yield from fit(judge, loss, steps)
-
-
-class Score(NamedTuple):
-    """How many pictures were right, of how many."""
-
-    right: int
-    of: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % confidence interval of the share that is right (Wilson 1927)."""
-        low, high = binomtest(self.right, self.of).proportion_ci(0.95, method="wilson")
-        return float(low), float(high)
-
-    def as_dict(self) -> dict:
-        """For JSON: {"right": n, "of": n, "interval": [low, high]}."""
-        return {"right": self.right, "of": self.of, "interval": [round(bound, 4) for bound in self.interval]}
 
 
 def score(judge: Judge, pictures: Tensor, pairs: Sequence[tuple[str, str]]) -> Score:
@@ -146,42 +136,32 @@ def score_drawings(judge: Judge, count: int = 2000, bar: Bar = no_bar) -> Score:
     return score(judge, draw_many(fruits, bar=bar), [(f.kind, f.colour) for f in fruits])
 
 
-def generate_many(model: Callable, tokens: Tensor, bar: Bar = no_bar, at_once: int = 64, **options) -> Tensor:
-    """`generate` with its options, so many pictures at once: (B, 3, H, W) float32."""
-    return torch.cat([generate(model, part, **options) for part in bar(tokens.split(at_once))])
-
-
 def evaluate(
-    model: Callable,
+    model: Model,
     judge: Judge,
     *,
     per_pair: int = 32,
     per_seen_pair: int = 8,
-    steps: int = 50,
-    guidance_scale: float = 2.0,
     seed: int = 0,
     bar: Bar = no_bar,
+    **how,
 ) -> dict[str, Score]:
     """Ask the denoiser for every pair of kind and colour, and have the judge count.
 
     Args:
-        model: any callable (x_t, t, tokens) -> x0_hat.
         per_pair, per_seen_pair: pictures for each held-out and for each training pair.
-        steps, guidance_scale, seed: of the sampling.
+        seed: of the noise.
+        how: steps and guidance_scale, see `sample`.
 
     Returns:
         Scores with the keys "held_out", "seen" and "green banana".
     """
-    asked = [pair for pair in HELD_OUT_PAIRS for _ in range(per_pair)]
-    asked += [pair for pair in TRAINING_PAIRS for _ in range(per_seen_pair)]
-    tokens = encode([phrasings(*pair)[1] for pair in asked])  # "a green banana"
-    generator = torch.Generator().manual_seed(seed)
-    options = dict(generator=generator, steps=steps, guidance_scale=guidance_scale)
-    pictures = generate_many(model, tokens, bar, **options)
-    count = len(HELD_OUT_PAIRS) * per_pair
-    bananas = [i for i in range(count) if asked[i] == ("banana", "green")]
-    return {
-        "held_out": score(judge, pictures[:count], asked[:count]),
-        "seen": score(judge, pictures[count:], asked[count:]),
-        "green banana": score(judge, pictures[bananas], [asked[i] for i in bananas]),
+    groups = {"held_out": (HELD_OUT_PAIRS, per_pair), "seen": (TRAINING_PAIRS, per_seen_pair)}
+    pairs = {group: [pair for pair in named for _ in range(count)] for group, (named, count) in groups.items()}
+    asked = {group: [phrasings(*pair)[1] for pair in wanted] for group, wanted in pairs.items()}  # "a green banana"
+    tokens = {group: encode(captions, VOCABULARY) for group, captions in asked.items()}
+    made = examine(model, tokens, seed=seed, bar=bar, **how)
+    bananas = [i for i, pair in enumerate(pairs["held_out"]) if pair == ("banana", "green")]
+    return {group: score(judge, made[group], wanted) for group, wanted in pairs.items()} | {
+        "green banana": score(judge, made["held_out"][bananas], [("banana", "green")] * len(bananas))
     }

@@ -11,7 +11,6 @@ import posixpath
 import unicodedata
 import warnings
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,10 +19,10 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from course_lib.captions import NO_WORD, encode, split_words
-from course_lib.fruit.pictures import SIZE
+from course_lib.captions import build_vocabulary, encode, split_words
 from course_lib.tools.bars import Bar, no_bar
 
+SIZE = 32  # side of a training picture in pixels
 CAPTION_FILES = {"captions.csv": ("file", "caption"), "metadata.csv": ("file_name", "text")}  # name: its two columns
 ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif"}
 FEW_PICTURES = 100  # with fewer, a network learns them by heart
@@ -40,15 +39,6 @@ class Folder(NamedTuple):
     captions: list[str]  # N, as they stand in the file
     files: list[str]  # N names
     notes: list[str]  # what is odd, but no reason to stop
-
-
-def build_vocabulary(captions: Iterable[str]) -> tuple[str, ...]:
-    """All words of some captions, each once, sorted, with the empty "no word" in front: a word's place is its token.
-
-    Raises:
-        TypeError, ValueError: as `split_words`.
-    """
-    return (NO_WORD, *sorted({word for caption in captions for word in split_words(caption)}))
 
 
 def crop_and_scale(pixels: Tensor) -> Tensor:

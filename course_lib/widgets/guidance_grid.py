@@ -8,8 +8,8 @@ import torch
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
-from course_lib.captions import encode
 from course_lib.classroom import show
+from course_lib.model import encode_for
 from course_lib.sample import Frame, sample
 from course_lib.widgets.panel import CELL, LABEL, Panel, Picture, rest
 
@@ -34,7 +34,7 @@ class GuidanceGrid(Panel):
         seed: int = 0,
     ):
         self.model, self.prompts, self.scales, self.steps, self.seed = model, list(prompts), list(scales), steps, seed
-        self.tokens = encode(self.prompts)
+        self.tokens = encode_for(model, self.prompts)
         self.begin = ui.Button(description="Fill in", button_style="primary")
         self.halt = ui.Button(description="Stop")
         self.bar = ui.IntProgress(min=0, max=len(prompts) * len(scales))

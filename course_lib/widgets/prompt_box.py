@@ -1,20 +1,21 @@
 """Type words, and a picture of them forms."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import ipywidgets as ui
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
-from course_lib.captions import encode, split_words
+from course_lib.captions import split_words
 from course_lib.classroom import show
-from course_lib.fruit.prompts import phrasings, understand
-from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS, VOCABULARY
-from course_lib.sample import Frame, sample
+from course_lib.fruit import prompts
+from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS
+from course_lib.fruit.worlds import FRUIT, reader_of
+from course_lib.model import encode_for
+from course_lib.sample import Frame, sample, sampling_of
 from course_lib.tools.files import DATA
-from course_lib.weights.store import sampling_of
 from course_lib.widgets.panel import LONG, WRAP, Panel, Picture, rest
 from course_lib.widgets.slider import Slider
 
@@ -22,32 +23,35 @@ from course_lib.widgets.slider import Slider
 class PromptBox(Panel):
     """Type words, press Enter, and watch the picture form while it is computed.
 
-    A distilled model does not wait for Enter: it draws as one types, whenever the words make sense.
+    A model of few steps does not wait for Enter: it draws as one types, whenever the words make sense.
 
     Args:
-        model: a denoiser that knows the words of the course.
+        model: a denoiser, of the fruit, of scenes, or of pictures of one's own.
         prompt: what stands in the box at first.
         folder: where the save button puts pictures and films.
     """
 
     KEPT = 8  # earlier results in the strip
+    FEW_STEPS = 8  # with so many, a picture is there before the next letter is typed
 
-    def __init__(self, model: Callable, prompt: str = "a green banana", *, folder: str | Path = DATA.parent / "runs"):
+    def __init__(self, model: nn.Module, prompt: str = "a green banana", *, folder: str | Path = DATA.parent / "runs"):
         self.model, self.folder = model, Path(folder)
-        self.at_once = hasattr(model, "distilled_steps")
+        self.understand, usual = reader_of(model.config), sampling_of(model)
+        self.scale = 256 // usual.size
+        self.at_once = usual.steps <= self.FEW_STEPS
         about = dict(description="prompt", placeholder="a red apple", layout=LONG)
         self.words = ui.Text(value=prompt, continuous_update=self.at_once, **about)
         self.go = ui.Button(description="Draw it", button_style="primary")
         self.seed = ui.BoundedIntText(value=0, min=0, max=2**31, description="seed")
-        usual = sampling_of(model, steps=25, guidance_scale=2)
-        scales, counts = [i / 2 for i in range(-4, 17)], sorted({4, 8, 16, 25, 50, 100, usual["steps"]})
+        scales, counts = [i / 2 for i in range(-4, 17)], sorted({4, 8, 16, 25, 50, 100, usual.steps})
         self.guidance = Slider(
-            description="guidance", options=scales, value=usual["guidance_scale"], continuous_update=False
+            description="guidance", options=scales, value=usual.guidance_scale, continuous_update=False
         )
-        self.steps = Slider(description="steps", options=counts, value=usual["steps"], continuous_update=False)
+        self.steps = Slider(description="steps", options=counts, value=usual.steps, continuous_update=False)
         self.chips = [
             ui.Button(description=word, tooltip=f"put {word} into the prompt", layout=ui.Layout(width="auto"))
             for word in (*COLOURS, *(kind for kind in KINDS if kind not in COLOURS))
+            if model.config["world"] == FRUIT.name  # they know where in such a sentence a word belongs
         ]
         self.noisy, self.guess = Picture("noisy picture x_t"), Picture("current guess x0_hat")
         self.bar = ui.IntProgress(min=0, max=1, description="ready")
@@ -80,7 +84,7 @@ class PromptBox(Panel):
     def add_word(self, chip: ui.Button) -> None:
         """Put a word into the prompt: a colour in place of the colour, a fruit in place of the fruit."""
         try:
-            asked = understand(self.words.value)
+            asked = prompts.understand(self.words.value)
         except ValueError:
             asked = dict.fromkeys(("colour", "kind", "size_word", "background"))
         colour, kind, word = asked["colour"], asked["kind"], chip.description
@@ -88,7 +92,7 @@ class PromptBox(Panel):
             kind = word
         else:
             colour = word
-        said = phrasings(
+        said = prompts.phrasings(
             kind or KINDS[0], colour or COLOURS[0], asked["size_word"] or "", asked["background"] or BACKGROUNDS[0]
         )  # the fourth names size, colour and kind, the sixth the background too, the last two the kind or the colour
         self.words.value = said[(5 if asked["background"] else 3) if kind and colour else 6 if kind else 7]
@@ -100,20 +104,20 @@ class PromptBox(Panel):
         else:
             self.draw()
 
-    @staticmethod
-    def coming(old: str, new: str) -> bool:
+    def coming(self, old: str, new: str) -> bool:
         """Whether what was typed is no sentence yet but may become one, or is the old sentence with a space."""
         *before, last = said = new.casefold().split() or [""]
         try:
-            understand(new)
+            self.understand(new)
         except ValueError:
-            return all(word in VOCABULARY for word in before) and any(word.startswith(last) for word in VOCABULARY)
+            known = self.model.vocabulary
+            return all(word in known for word in before) and any(word.startswith(last) for word in known)
         return said == old.casefold().split()
 
     def draw(self, change=None) -> None:
         """Begin a new picture; one that is under way is given up. Words it does not know are answered in place."""
         try:
-            understand(self.words.value)
+            self.understand(self.words.value)
         except ValueError as error:
             self.stop()
             self.bar.description, self.save.disabled = "ready", not self.frames
@@ -124,7 +128,8 @@ class PromptBox(Panel):
     def moments(self, prompt: str) -> Iterator[Frame]:
         """The generation that the controls ask for."""
         options = dict(steps=self.steps.value, guidance_scale=self.guidance.value)
-        return sample(self.model, encode(prompt), generator=torch.Generator().manual_seed(self.seed.value), **options)
+        generator = torch.Generator().manual_seed(self.seed.value)
+        return sample(self.model, encode_for(self.model, prompt), generator=generator, **options)
 
     async def paint(self, prompt: str) -> None:
         """Make one picture, and show every step of it as it is computed."""
@@ -132,7 +137,7 @@ class PromptBox(Panel):
         self.bar.max, self.bar.value, self.bar.description = self.steps.value, 0, "drawing"
         for frame in self.moments(prompt):
             frames.append(frame)
-            self.noisy.value, self.guess.value = (show.png(x[0], scale=8) for x in (frame.x_t, frame.x0_hat))
+            self.noisy.value, self.guess.value = (show.png(x[0], self.scale) for x in (frame.x_t, frame.x0_hat))
             self.bar.value = len(frames) - 1
             await rest()
         self.frames, self.save.disabled, self.bar.description = frames, False, "ready"
@@ -145,7 +150,7 @@ class PromptBox(Panel):
         """Write the last picture as PNG and its film as an animated GIF, under a name made of the words."""
         name = "_".join(split_words(self.results[-1][0]))
         try:
-            show.save_png(self.frames[-1].x_t[0], self.folder / f"{name}.png", scale=8)
+            show.save_png(self.frames[-1].x_t[0], self.folder / f"{name}.png", self.scale)
             show.save_film(self.frames, self.folder / f"{name}.gif")
         except OSError as error:
             return self.say(f"Could not be saved: {error}")

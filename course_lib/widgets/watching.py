@@ -1,15 +1,16 @@
 """Training with a figure that grows while one looks on."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
 import torch
 from IPython.display import display
-from torch import Tensor
 
-from course_lib.captions import encode, null_tokens
+from course_lib.captions import null_tokens
 from course_lib.classroom import show
+from course_lib.model import encode_for
+from course_lib.noise import Pictures, Tokens
 from course_lib.sample import generate
 from course_lib.train import Report, Run, train
 
@@ -19,8 +20,7 @@ HISTORY: WeakKeyDictionary[Run, list[Report]] = WeakKeyDictionary()  # what `wat
 
 def watch(
     run: Run,
-    x0: Tensor,
-    tokens: Tensor,
+    batches: Iterable[tuple[Pictures, Tokens]],
     *,
     prompts: Sequence[str] | None = None,
     pause: float = 1.0,
@@ -34,12 +34,12 @@ def watch(
     The time this takes does not count as training. The last figure stays in the saved notebook.
 
     Args:
-        run, x0, tokens: as for `train`.
-        prompts: captions for the pictures; None makes eight without a caption.
+        run, batches: as for `train`.
+        prompts: captions for the pictures, in the model's words; None makes eight without a caption.
         pause: rest once this share of the run is done; the next call goes on.
         every: seconds from one figure to the next.
         seed: of the noise that the pictures start from.
-        options: for `train`: steps or seconds, batch_size, flip, loss.
+        options: for `train`: steps or seconds, levels, loss.
 
     Returns:
         The reports of all steps of this run that were watched, earlier calls included.
@@ -47,7 +47,7 @@ def watch(
     Raises:
         ValueError: as `train` and `encode`.
     """
-    asked = null_tokens(8) if prompts is None else encode(prompts)
+    asked = null_tokens(8, run.model.config["max_words"]) if prompts is None else encode_for(run.model, prompts)
     reports = HISTORY.setdefault(run, [])
     before, handle, drawn = run.step, None, -float("inf")
 
@@ -59,7 +59,6 @@ def watch(
             generator=torch.Generator().manual_seed(seed),
             steps=SAMPLING_STEPS,
             guidance_scale=1.0 if prompts is None else 2.0,
-            shape=tuple(x0.shape[1:]),
         )
         figure = show.training([report.loss for report in reports], pictures, f"after {run.step} steps")
         if handle is None:
@@ -69,7 +68,7 @@ def watch(
         drawn = time.perf_counter()
 
     try:
-        for report in show.progress(train(run, x0, tokens, **options)):
+        for report in show.progress(train(run, batches, **options)):
             reports.append(report)
             if report.done >= pause:
                 break

@@ -22,15 +22,16 @@ from results import Results, arguments, bar, heading
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from course_lib import weights
 from course_lib.captions import encode
 from course_lib.classroom import show
 from course_lib.fruit.pictures import training_pictures
+from course_lib.fruit.words import VOCABULARY
 from course_lib.judging.judge import evaluate
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import generate, guided
 from course_lib.train import Run, denoising_loss, train
-from course_lib.weights import store as weights
 
 BATCH = 64
 # The best of what was tried for runs of a minute, see data/benchmarks/recipe.md.
@@ -150,7 +151,7 @@ def training_memory() -> float:
         "import pathlib, resource; from course_lib.model import Denoiser;"
         "from course_lib.fruit.pictures import training_pictures;"
         "from course_lib.train import Run, train; p = training_pictures();"
-        "[None for _ in train(Run(Denoiser(patch=2, channels=(48, 96, 128))), p.x0, p.tokens, steps=30)];"
+        "[None for _ in train(Run(Denoiser(VOCABULARY, patch=2, channels=(48, 96, 128))), p.x0, p.tokens, steps=30)];"
         "status = pathlib.Path('/proc/self/status');"
         # Linux credits a child's ru_maxrss with what its parent held, but not its VmHWM
         "print(status.read_text().split('VmHWM:')[1].split()[0] if status.exists() else"
@@ -193,7 +194,7 @@ def speed(results: Results, pictures, shipped, size: dict) -> None:
     ours, theirs = dict(optimiser="Muon, AdamW", target="x0"), dict(optimiser="AdamW", target="eps")
     rates = {}
     for name, training, repeats, about in (
-        ("ours", our_training(Denoiser(), pictures), 60, ours | dict(network=Denoiser().config)),
+        ("ours", our_training(Denoiser(VOCABULARY), pictures), 60, ours | dict(network=Denoiser(VOCABULARY).config)),
         (
             "ours, shipped size",
             our_training(Denoiser(**shipped.config), pictures),
@@ -206,7 +207,7 @@ def speed(results: Results, pictures, shipped, size: dict) -> None:
     ratio = rates["ours"] / rates["diffusers UNet2DModel"]
     results.record("training, ours over diffusers UNet2DModel", ratio, "ratio", batch=BATCH)
 
-    tokens = encode(["a green banana"] * 64)
+    tokens = encode(["a green banana"] * 64, VOCABULARY)
     g = torch.Generator().manual_seed(results.about["seed"])
     unet = course_unet().eval()
     x, t = torch.randn(64, 3, 32, 32), torch.ones(64)
@@ -216,7 +217,7 @@ def speed(results: Results, pictures, shipped, size: dict) -> None:
         unet_took = 50 * statistics.median(
             seconds(lambda: guided(lambda x, t, _: unet(x, (999 * t).long()).sample, x, t, tokens, 2.0), 2)
         )
-    for name, model in (("ours", Denoiser().eval()), ("ours, shipped size", shipped)):
+    for name, model in (("ours", Denoiser(VOCABULARY).eval()), ("ours, shipped size", shipped)):
         took = statistics.median(
             seconds(lambda m=model: generate(m, tokens, generator=g, steps=50 // size["hurry"]), 3)
         )

@@ -29,19 +29,21 @@ from torch import Tensor, nn
 
 from course_lib import sample as sampling
 from course_lib import train as training
+from course_lib import weights
 from course_lib.beyond.attention import Attention
 from course_lib.beyond.solvers import second_order_step
 from course_lib.captions import encode
 from course_lib.classroom import show
 from course_lib.fruit.pictures import Pictures, training_pictures
 from course_lib.fruit.prompts import phrasings
-from course_lib.fruit.words import HELD_OUT_PAIRS, TRAINING_PAIRS
-from course_lib.judging.judge import Score, generate_many, score
+from course_lib.fruit.words import HELD_OUT_PAIRS, TRAINING_PAIRS, VOCABULARY
+from course_lib.judging.counts import Score
+from course_lib.judging.exam import generate_many
+from course_lib.judging.judge import score
 from course_lib.model import Denoiser
 from course_lib.noise import noise_levels
 from course_lib.sample import ancestral_step, denoise_step, guided
 from course_lib.train import Report, Run, random_levels, train
-from course_lib.weights import store as weights
 
 FULL = dict(pictures=20_480, drawings=512, per_pair=32, per_seen_pair=3, steps=25, seeds=3, timed=20)
 QUICK = dict(pictures=128, drawings=64, per_pair=1, per_seen_pair=1, steps=2, seeds=2, timed=1)
@@ -333,7 +335,7 @@ def asked(way: Way, model: Callable, judge, drawings: Drawings, size: dict, seed
     made = []
     groups = [[pair for pair in HELD_OUT_PAIRS for _ in range(size["per_pair"])]]
     groups += [[pair for pair in TRAINING_PAIRS for _ in range(size["per_seen_pair"])]]
-    tokens = [encode([phrasings(*pair)[1] for pair in pairs]) for pairs in groups]
+    tokens = [encode([phrasings(*pair)[1] for pair in pairs], VOCABULARY) for pairs in groups]
     with patch.object(sampling, "noise_levels", lambda steps: way.levels(noise_levels(steps))):
         for some in (*tokens, drawings.tokens):
             made.append(generate_many(led, some, partial(bar, desc="asking"), **options))

@@ -16,17 +16,19 @@ from drawings import FRESH_SEED, Drawings, distance_over_floor, features, fresh_
 from results import Results, arguments, bar, heading
 from torch import Tensor
 
+from course_lib import weights
 from course_lib.captions import NO_WORD, decode, encode
 from course_lib.classroom import show
 from course_lib.fruit.pictures import Pictures, draw_many, random_fruits, training_pictures
 from course_lib.fruit.prompts import phrasings, understand
-from course_lib.fruit.words import ALL_PAIRS, HELD_OUT_PAIRS, TRAINING_PAIRS
-from course_lib.judging.judge import Score, evaluate, generate_many, score, score_drawings
+from course_lib.fruit.words import ALL_PAIRS, HELD_OUT_PAIRS, TRAINING_PAIRS, VOCABULARY
+from course_lib.judging.counts import Score
+from course_lib.judging.exam import generate_many
+from course_lib.judging.judge import evaluate, score, score_drawings
 from course_lib.judging.measure import nearest
 from course_lib.noise import add_noise
 from course_lib.sample import denoise_step, guided
 from course_lib.tools.files import DATA
-from course_lib.weights import store as weights
 
 LABELS = (NO_WORD, *(colour + kind for kind, colour in ALL_PAIRS))  # "greenbanana": a made-up word for each pair
 
@@ -118,7 +120,7 @@ def label_tokens(pairs) -> Tensor:
 
 def asked_by_label(model):
     """A network that knows made-up words only, to be asked in ours: "a green banana" reaches it as "greenbanana"."""
-    asked, labels = encode([phrasings(*pair)[1] for pair in ALL_PAIRS]), label_tokens(ALL_PAIRS)
+    asked, labels = encode([phrasings(*pair)[1] for pair in ALL_PAIRS], VOCABULARY), label_tokens(ALL_PAIRS)
 
     def translated(x_t, t, tokens):
         same = (tokens[:, None] == asked).all(dim=2)  # (B, 64); the null caption is like none, and stays null
@@ -198,7 +200,7 @@ def copies(results: Results, model, judge, pictures: Pictures, count: int, steps
     Returns a figure of the first eight of the seed, none chosen, over the training pictures nearest to each.
     """
     options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=SHIPPED_GUIDANCE)
-    made = generate_many(model, encode(["a green banana"] * count), partial(bar, desc="bananas"), **options)
+    made = generate_many(model, encode(["a green banana"] * count, VOCABULARY), partial(bar, desc="bananas"), **options)
     drawn = draw_many(random_fruits([("banana", "green")], count, FRESH_SEED + seed))
 
     def name_of(places: Tensor) -> list[str]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_lib.fruit.drawing import random_fruit
 from course_lib.fruit.pictures import caption_tokens, draw_many
-from course_lib.judging.judge import generate_many
+from course_lib.judging.exam import generate_many
 from course_lib.judging.measure import frechet_distance
 
 FRESH_SEED = 1_000_003  # of drawings that neither the denoiser nor the judge was trained or tested on

@@ -16,14 +16,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from results import Results, arguments, bar, heading
 
+from course_lib import weights
 from course_lib.beyond.solvers import second_order_step
 from course_lib.classroom import show
-from course_lib.fruit.words import HELD_OUT_PAIRS
-from course_lib.judging.judge import generate_many, score
+from course_lib.fruit.words import HELD_OUT_PAIRS, VOCABULARY
+from course_lib.judging.exam import generate_many
+from course_lib.judging.judge import score
 from course_lib.model import Denoiser
 from course_lib.sample import denoise_step, generate
 from course_lib.tools.files import DATA
-from course_lib.weights import store as weights
 
 # The ways in the order of the figure: a name, the guidance scale, and the numbers of steps.
 PLAIN = ("shipped, plain step", SHIPPED_GUIDANCE, (1, 2, 4, 8, 16, 50))
@@ -61,7 +62,7 @@ def waiting(results: Results, shipped, distilled, drawings: Drawings, repeats: i
         ("distilled", distilled, 4, 1.0),
         ("shipped", shipped, 50, SHIPPED_GUIDANCE),
         ("shipped", shipped, 100, SHIPPED_GUIDANCE),
-        ("the network of short runs", Denoiser().eval(), 100, SHIPPED_GUIDANCE),
+        ("the network of short runs", Denoiser(VOCABULARY).eval(), 100, SHIPPED_GUIDANCE),
     ):
         options = dict(generator=torch.Generator().manual_seed(0), steps=steps, guidance_scale=scale)
         took = statistics.median(seconds(partial(generate, model, drawings.tokens[:FEW], **options), repeats))

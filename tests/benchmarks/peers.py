@@ -24,13 +24,13 @@ from peer_networks import PEERS
 from results import Results, bar, heading
 from torch import Tensor
 
+from course_lib import weights
 from course_lib.classroom import show
 from course_lib.fruit.pictures import training_pictures
 from course_lib.judging.judge import evaluate
 from course_lib.model import Denoiser
 from course_lib.tools.files import DATA, whole_file
 from course_lib.train import Run, train
-from course_lib.weights import store as weights
 
 OURS = {  # the network, and how it is trained and asked
     "ours": ({}, SHORT_RUNS),

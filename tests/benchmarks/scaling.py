@@ -21,13 +21,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from results import Results, arguments, bar, heading
 
+from course_lib import weights
 from course_lib.captions import encode
 from course_lib.classroom import show
 from course_lib.fruit.pictures import Pictures, training_pictures
+from course_lib.fruit.words import VOCABULARY
 from course_lib.model import Denoiser
 from course_lib.sample import generate
 from course_lib.tools.files import DATA, read_tensors, write_tensors
-from course_lib.weights import store as weights
 
 PATIENCE = 1.0  # seconds: of growing sizes, the first that takes longer is the last; a step that does is timed once
 FEW = 16  # pictures that are sampled where their number is not the question
@@ -147,14 +148,14 @@ def sweep(results: Results, name: str, axis: str, works: dict, size: dict, pictu
 
 def training(pictures: Pictures, batch_size: int) -> Callable:
     """A training step of the network that learners train."""
-    return our_training(Denoiser(), pictures, batch_size)[0]
+    return our_training(Denoiser(VOCABULARY), pictures, batch_size)[0]
 
 
 def sampling(
     count: int, steps: int = 1, side: int = 32, config: dict | None = None, around=lambda net: net
 ) -> Callable:
     """So many pictures at once, from noise, guided; by the network that learners train, or one of another size."""
-    tokens = encode(["a green banana"] * count)
+    tokens = encode(["a green banana"] * count, VOCABULARY)
     options = dict(generator=torch.Generator().manual_seed(0), steps=steps, shape=(3, side, side))
     return partial(generate, around(Denoiser(**config or {}).eval()), tokens, **options)
 

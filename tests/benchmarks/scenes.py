@@ -17,14 +17,14 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from results import Results, arguments, bar, heading
 
+from course_lib import weights
 from course_lib.classroom import show
 from course_lib.fruit.scene_prompts import understand
 from course_lib.fruit.scenes import draw_many, random_scene
-from course_lib.judging.judge import Score
+from course_lib.judging.counts import Score
 from course_lib.judging.measure import frechet_distance
-from course_lib.judging.scene_judge import JOINTS, Answer, evaluate, score, score_drawings
+from course_lib.judging.scene_exam import JOINTS, Answer, evaluate, score, score_drawings
 from course_lib.tools.pixels import from_bytes
-from course_lib.weights import store as weights
 
 FULL, QUICK = dict(drawings=2000, count=192, steps=50), dict(drawings=16, count=4, steps=2)
 GUIDANCE = 2.0

@@ -1,0 +1,32 @@
+"""`draw`: pictures from the renderer that made the training pictures."""
+
+import argparse
+
+from course_lib.commands.options import add_out, add_seed, between
+
+HELP = "Draw fruits with the renderer that made the training pictures."
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    """What `draw` can be told."""
+    command.add_argument("captions", nargs="+", metavar="caption", help='what to draw, such as "a red apple"')
+    command.add_argument("--size", type=between(8, 1024), default=256, help="side of the picture in pixels")
+    add_seed(command)
+    add_out(command, "drawing.png")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draw what the captions ask for, and write it as one PNG file."""
+    from course_lib.fruit.worlds import FRUIT, understand_all, world_for
+
+    world = world_for(args.captions)
+    asked = understand_all(args.captions, world.understand)
+
+    import torch
+
+    from course_lib.fruit import pictures, scene_pictures
+    from course_lib.tools.pixels import grid, save_png
+
+    draw_asked = (pictures if world is FRUIT else scene_pictures).draw_asked
+    save_png(grid(draw_asked(asked, torch.Generator().manual_seed(args.seed), args.size)), args.out)
+    print(args.out)

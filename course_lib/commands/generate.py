@@ -1,0 +1,52 @@
+"""`generate`: from noise to pictures of what the words ask for."""
+
+import argparse
+
+from course_lib.commands.options import add_out, add_sampling, add_seed, bar, between, sampling
+
+HELP = "Turn noise into pictures of what the words ask for."
+SHIPPED = {"fruit": "denoiser.safetensors", "scenes": "scene_denoiser.safetensors"}  # for the words of each world
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    """What `generate` can be told."""
+    command.add_argument("prompts", nargs="+", metavar="prompt", help='what to generate, such as "a green banana"')
+    command.add_argument("--count", type=between(1, 1000), default=1, help="how many pictures of each prompt")
+    command.add_argument("--film", action="store_true", help="show the steps of the first picture instead")
+    add_seed(command)
+    add_sampling(command)
+    add_out(command, "generated.png")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Generate, and write the pictures, or the film of the first, as one PNG file."""
+    from course_lib.fruit.worlds import reader_of, understand_all, world_for
+
+    if not hasattr(args, "weights"):  # words are refused before torch is loaded
+        world = world_for(args.prompts)
+
+    import torch
+
+    from course_lib.beyond.attention import SceneDenoiser
+    from course_lib.model import Denoiser, encode_for
+    from course_lib.sample import sample, sampling_of
+    from course_lib.tools.files import DATA
+    from course_lib.tools.pixels import grid, save_png
+    from course_lib.weights.store import load
+
+    path = args.weights if hasattr(args, "weights") else DATA / SHIPPED[world.name]
+    model = load(path, Denoiser, SceneDenoiser)
+    understand_all(args.prompts, reader_of(model.config))
+    tokens = encode_for(model, [prompt for prompt in args.prompts for _ in range(args.count)])
+    usual, how, frames = sampling_of(model), sampling(args), []
+    moments = sample(model, tokens, generator=torch.Generator().manual_seed(args.seed), **how)
+    for frame in bar(moments, total=how.get("steps", usual.steps) + 1, unit="step"):
+        frames = [*frames, frame] if args.film else [frame]  # only a film needs them all
+    if args.film:
+        from course_lib.classroom.show import film, save_figure
+
+        save_figure(film(frames), args.out)
+    else:
+        columns = args.count if len(args.prompts) > 1 else None  # a row for each prompt
+        save_png(grid(frames[-1].x_t, columns), args.out, scale=256 // usual.size)
+    print(args.out)

@@ -1,0 +1,36 @@
+"""`judge`: the network that says what a picture shows."""
+
+import argparse
+
+from course_lib.commands.options import add_out, add_scenes, add_seed, bar, between
+
+HELP = "Train the judge and say how often it is right about fresh drawings."
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    """What `judge` can be told."""
+    command.add_argument("--steps", type=between(1, 100_000), default=3000, help="how long to train")
+    add_scenes(command, "train the judge of scenes")
+    add_seed(command)
+    add_out(command, "runs/judge.safetensors")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, try on fresh drawings, and write to --out."""
+    import torch
+
+    from course_lib.judging import judge, scene_exam, scene_judge
+    from course_lib.weights.store import save
+
+    torch.manual_seed(args.seed)
+    its, network = (scene_judge, scene_judge.SceneJudge()) if args.scenes else (judge, judge.Judge())
+    for _ in bar(its.train_judge(network, steps=args.steps, seed=args.seed, bar=bar), total=args.steps):
+        pass
+    found = (scene_exam if args.scenes else judge).score_drawings(network.eval(), bar=bar)
+    if args.scenes:
+        fresh = {name: score.as_dict() for name, score in found.items()}
+        right, what = found["all right"], "everything"
+    else:
+        fresh, right, what = found.as_dict(), found, "kind and colour"
+    save(network, args.out, seed=args.seed, steps=args.steps, command=args.command_line, fresh=fresh)
+    print(f"{args.out}: {right.right} of {right.of} fresh drawings right in {what}")

@@ -1,0 +1,34 @@
+"""The networks that come with the course, each loaded by default from its file in data/."""
+
+from pathlib import Path
+
+from course_lib.beyond.attention import SceneDenoiser
+from course_lib.judging.judge import Judge
+from course_lib.judging.scene_judge import SceneJudge
+from course_lib.model import Denoiser
+from course_lib.tools.files import DATA
+from course_lib.weights.store import load
+
+
+def load_denoiser(path: str | Path = DATA / "denoiser.safetensors") -> Denoiser:
+    """Load a denoiser, ready to be asked.
+
+    The words it knows are its attribute `vocabulary`; encode captions with them: encode(captions, model.vocabulary).
+    Its `config` says how to ask it; `sample` reads that. Raises as `load`.
+    """
+    return load(path, Denoiser)
+
+
+def load_judge(path: str | Path = DATA / "judge.safetensors") -> Judge:
+    """Load a judge of single fruits. Raises as `load`."""
+    return load(path, Judge)
+
+
+def load_scene_denoiser(path: str | Path = DATA / "scene_denoiser.safetensors") -> SceneDenoiser:
+    """Load a denoiser of scenes. Raises as `load`."""
+    return load(path, SceneDenoiser)
+
+
+def load_scene_judge(path: str | Path = DATA / "scene_judge.safetensors") -> SceneJudge:
+    """Load a judge of scenes. Raises as `load`."""
+    return load(path, SceneJudge)
