@@ -36,7 +36,7 @@ from course_lib.judging.scene_judge import Seen
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.tools.files import DATA
-from course_lib.train import Run
+from course_lib.train import Run, random_levels
 
 BANANA = ("banana", "green")
 
@@ -378,7 +378,7 @@ def test_the_network_with_labels_never_trains_a_held_out_one_and_shuffled_captio
         trained.append(tokens)
         return iter(())
 
-    monkeypatch.setattr(bench, "train", train)
+    monkeypatch.setattr(bench, "train_on", train)
     size = dict(steps=1, training_steps=3, training_seeds=2)
     few = dict(per_pair=1, per_seen_pair=1)
     likened = drawings.fresh_drawings(judge, 64, 0)
@@ -401,7 +401,7 @@ def test_drawings_are_as_near_as_the_floor_and_one_fruit_again_and_again_is_not(
     g = torch.Generator().manual_seed(1)
 
     def draughtsman(x_t, t, tokens):
-        return draw_many([random_fruit(g, **understand(caption)) for caption in decode(tokens)])
+        return draw_many([random_fruit(g, **understand(caption)) for caption in decode(tokens, VOCABULARY)])
 
     def one_fruit(x_t, t, tokens):
         return draw_many([Fruit(*BANANA)]).expand_as(x_t)
@@ -638,9 +638,9 @@ def test_a_learning_rate_follows_the_schedule_of_its_name(run, rates, monkeypatc
 def test_noise_levels_are_changed_as_their_name_says():
     generator = torch.Generator().manual_seed(0)
     drawn = {
-        name: choice.patches["random_levels"](20_000, generator)
+        name: choice.levels(20_000, generator)
         for name, choice in choices.CHOICES.items()
-        if "random_levels" in choice.patches
+        if isinstance(choice, choices.Choice) and choice.levels is not random_levels
     }
     n = {name: torch.logit(t[t < 1].double()) for name, t in drawn.items()}
     for name, middle, width in (

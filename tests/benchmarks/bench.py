@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from results import Results, arguments, bar, heading
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
+from training import train_on
 
 from course_lib import weights
 from course_lib.captions import encode
@@ -31,7 +32,7 @@ from course_lib.judging.judge import evaluate
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import generate, guided
-from course_lib.train import Run, denoising_loss, train
+from course_lib.train import Run, denoising_loss
 
 BATCH = 64
 # The best of what was tried for runs of a minute, see data/benchmarks/recipe.md.
@@ -123,7 +124,7 @@ def our_training(model, pictures, batch_size: int = BATCH, around: Callable = la
     def loss(model, *inputs):
         return denoising_loss(around(model), *inputs)
 
-    forever = train(Run(model), pictures.x0, pictures.tokens, steps=10**9, batch_size=batch_size, loss=loss)
+    forever = train_on(Run(model), pictures.x0, pictures.tokens, steps=10**9, batch_size=batch_size, loss=loss)
     x0, tokens = pictures.x0[:batch_size], pictures.tokens[:batch_size, 0]
     return lambda: next(forever), lambda: loss(model, x0, torch.rand(len(x0)), torch.randn_like(x0), tokens)
 
@@ -150,8 +151,10 @@ def training_memory() -> float:
     code = (
         "import pathlib, resource; from course_lib.model import Denoiser;"
         "from course_lib.fruit.pictures import training_pictures;"
-        "from course_lib.train import Run, train; p = training_pictures();"
-        "[None for _ in train(Run(Denoiser(VOCABULARY, patch=2, channels=(48, 96, 128))), p.x0, p.tokens, steps=30)];"
+        "from course_lib.fruit.words import VOCABULARY;"
+        "from course_lib.train import Run, random_batches, train; p = training_pictures();"
+        "run = Run(Denoiser(VOCABULARY, patch=2, channels=(48, 96, 128)));"
+        "[None for _ in train(run, random_batches(p.x0, p.tokens, run.generator), steps=30)];"
         "status = pathlib.Path('/proc/self/status');"
         # Linux credits a child's ru_maxrss with what its parent held, but not its VmHWM
         "print(status.read_text().split('VmHWM:')[1].split()[0] if status.exists() else"
@@ -182,9 +185,11 @@ LOSSES = {loss.__name__: loss for loss in (denoising_loss, blurred_loss)}
 def short_run(pictures, tokens, seed: int, config: dict | None = None, **length) -> Denoiser:
     """Train from random weights with the settings of `SHORT_RUNS`, for so many steps or seconds; the average of it."""
     torch.manual_seed(seed)
-    run = Run(Denoiser(**config or {}), learning_rate=SHORT_RUNS["learning_rate"], seed=seed)
+    run = Run(
+        Denoiser(**dict(vocabulary=VOCABULARY) | (config or {})), learning_rate=SHORT_RUNS["learning_rate"], seed=seed
+    )
     how = {name: SHORT_RUNS[name] for name in ("batch_size", "flip")} | length | dict(loss=LOSSES[SHORT_RUNS["loss"]])
-    for _ in show.progress(train(run, pictures.x0, tokens, **how), leave=False):
+    for _ in show.progress(train_on(run, pictures.x0, tokens, **how), leave=False):
         pass
     return run.ema
 

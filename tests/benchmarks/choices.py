@@ -26,6 +26,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from results import Results, arguments, bar, heading
 from torch import Tensor, nn
+from training import train_on
 
 from course_lib import sample as sampling
 from course_lib import train as training
@@ -43,7 +44,7 @@ from course_lib.judging.judge import score
 from course_lib.model import Denoiser
 from course_lib.noise import noise_levels
 from course_lib.sample import ancestral_step, denoise_step, guided
-from course_lib.train import Report, Run, random_levels, train
+from course_lib.train import Report, Run, random_levels
 
 FULL = dict(pictures=20_480, drawings=512, per_pair=32, per_seen_pair=3, steps=25, seeds=3, timed=20)
 QUICK = dict(pictures=128, drawings=64, per_pair=1, per_seen_pair=1, steps=2, seeds=2, timed=1)
@@ -60,6 +61,7 @@ class Choice(NamedTuple):
     patches: dict = {}  # names in `course_lib.train`, and what they are while it trains
     prepare: Callable = lambda model: None  # changes the network before training
     run: Callable = Run
+    levels: Callable = random_levels
     loss: Callable | None = None
     average: bool = True  # ask the average of the weights, not the last ones
 
@@ -67,9 +69,9 @@ class Choice(NamedTuple):
 # What is changed
 
 
-def levels(changed: Callable[[Tensor], Tensor]) -> dict:
+def levels(changed: Callable[[Tensor], Tensor]) -> Callable:
     """Noise levels made of the n ~ N(0.5, 1) of `random_levels`, which is infinite at t = 1, in another way."""
-    return dict(random_levels=lambda count, generator: changed(torch.logit(random_levels(count, generator))))
+    return lambda count, generator: changed(torch.logit(random_levels(count, generator)))
 
 
 def one_by_one(count: int, generator: torch.Generator) -> Tensor:
@@ -133,7 +135,7 @@ def without_next_word(model: Denoiser) -> None:
 
 def with_attention(model: Denoiser) -> None:
     """Attention after the block in the middle."""
-    model.middle = Attentive(model.middle, model.config["channels"][-1])
+    model.unet.middle = Attentive(model.unet.middle, model.config["channels"][-1])
 
 
 def channels_first(model: Denoiser) -> None:
@@ -189,11 +191,11 @@ CHOICES = {
     "loss: weight of the error in eps, (1 - t)^2 / max(t, 0.1)^2": Choice(
         loss=weighted(lambda t: (1 - t) ** 2 * t.clamp(min=0.1) ** -2)
     ),
-    "levels: N(0, 1), not N(0.5, 1)": Choice(patches=levels(lambda n: torch.sigmoid(n - 0.5))),
-    "levels: N(1, 1)": Choice(patches=levels(lambda n: torch.sigmoid(n + 0.5))),
-    "levels: N(0.5, 4)": Choice(patches=levels(lambda n: torch.sigmoid(2 * n - 0.5))),
-    "levels: all alike": Choice(patches=levels(lambda n: torch.special.ndtr(n - 0.5))),
-    "levels: each drawn by itself": Choice(patches=dict(random_levels=one_by_one)),
+    "levels: N(0, 1), not N(0.5, 1)": Choice(levels=levels(lambda n: torch.sigmoid(n - 0.5))),
+    "levels: N(1, 1)": Choice(levels=levels(lambda n: torch.sigmoid(n + 0.5))),
+    "levels: N(0.5, 4)": Choice(levels=levels(lambda n: torch.sigmoid(2 * n - 0.5))),
+    "levels: all alike": Choice(levels=levels(lambda n: torch.special.ndtr(n - 0.5))),
+    "levels: each drawn by itself": Choice(levels=one_by_one),
     "levels: none at t = 1": Choice(patches=dict(PURE_NOISE=0.0)),
     "learning rate: 3e-3, not 6e-3": Choice(options=dict(learning_rate=3e-3)),
     "learning rate: 1.2e-2": Choice(options=dict(learning_rate=1.2e-2)),
@@ -276,13 +278,14 @@ def begun(choice: Choice, pictures: Pictures, count: int, seed: int) -> tuple[Ru
     """A training run with something changed, on so many pictures, and its steps, to be taken inside `changed`."""
     how = SHORT_RUNS | choice.options
     torch.manual_seed(seed)
-    model = Denoiser(**choice.config)
+    model = Denoiser(VOCABULARY, **choice.config)
     choice.prepare(model)
     run = choice.run(model, learning_rate=how["learning_rate"], seed=seed)
     run.steps = count // how["batch_size"]
-    options = dict(batch_size=how["batch_size"], flip=how["flip"], loss=choice.loss or LOSSES[how["loss"]])
+    options = dict(batch_size=how["batch_size"], flip=how["flip"], levels=choice.levels)
+    options |= dict(loss=choice.loss or LOSSES[how["loss"]])
     torch.manual_seed(seed)  # the blur draws from here: the same, however many numbers the network took
-    return run, train(run, pictures.x0, pictures.tokens[:, : how["phrasings"]], steps=run.steps, **options)
+    return run, train_on(run, pictures.x0, pictures.tokens[:, : how["phrasings"]], steps=run.steps, **options)
 
 
 def changed(choice: Choice) -> ExitStack:

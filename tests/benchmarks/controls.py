@@ -55,7 +55,7 @@ def training_set(results: Results, pictures: Pictures, judge, fresh: int, seed: 
     recorded = [(f.kind, f.colour) for f in pictures.fruits]
     count = sum(pair in HELD_OUT_PAIRS for pair in recorded)
     results.record("training pictures recorded as a held-out pair", count, "pictures", of=len(recorded))
-    said = [understand(caption) for caption in decode(pictures.tokens.flatten(0, 1).unique(dim=0))]
+    said = [understand(caption) for caption in decode(pictures.tokens.flatten(0, 1).unique(dim=0), VOCABULARY)]
     count = sum((asked["kind"], asked["colour"]) in HELD_OUT_PAIRS for asked in said)
     results.record("training captions that name a held-out pair", count, "captions", of=len(said))
 
@@ -143,7 +143,7 @@ def short_runs(results: Results, pictures: Pictures, drawings: Drawings, judge, 
     for who, told, config, asked in (
         ("ordinary captions", tokens, {}, lambda model: model),
         ("shuffled captions", shuffled, {}, lambda model: model),
-        ("one made-up word a pair", labels, dict(vocabulary_size=len(LABELS)), asked_by_label),
+        ("one made-up word a pair", labels, dict(vocabulary=LABELS), asked_by_label),
     ):
         models = [asked(short_run(pictures, told, s, config, steps=size["training_steps"])) for s in seeds]
         who = f"short run, {who}"

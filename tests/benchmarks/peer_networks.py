@@ -20,7 +20,7 @@ from course_lib.beyond.convert import level_from_alpha_bar, level_from_sigma, sc
 from course_lib.captions import decode
 from course_lib.fruit.pictures import Pictures
 from course_lib.fruit.prompts import understand
-from course_lib.fruit.words import COLOURS, KINDS
+from course_lib.fruit.words import COLOURS, KINDS, VOCABULARY
 
 PART = 128  # pictures held in memory at once; larger batches are added up from such parts
 
@@ -90,7 +90,7 @@ def _labels_of_caption(caption: str) -> tuple[int, int]:
 
 def labels_of_tokens(tokens: Tensor) -> Tensor:
     """(B, 2) labels that captions ask for."""
-    return torch.tensor([_labels_of_caption(caption) for caption in decode(tokens)])
+    return torch.tensor([_labels_of_caption(caption) for caption in decode(tokens, VOCABULARY)])
 
 
 def noised(x0: Tensor, alpha_bars: Tensor, first: int = 0) -> tuple[Tensor, Tensor, Tensor]:

@@ -23,14 +23,16 @@ from matplotlib import pyplot as plt
 from peer_networks import PEERS
 from results import Results, bar, heading
 from torch import Tensor
+from training import train_on
 
 from course_lib import weights
 from course_lib.classroom import show
 from course_lib.fruit.pictures import training_pictures
+from course_lib.fruit.words import VOCABULARY
 from course_lib.judging.judge import evaluate
 from course_lib.model import Denoiser
 from course_lib.tools.files import DATA, whole_file
-from course_lib.train import Run, train
+from course_lib.train import Run
 
 OURS = {  # the network, and how it is trained and asked
     "ours": ({}, SHORT_RUNS),
@@ -63,12 +65,15 @@ def measure(name: str, args: argparse.Namespace) -> list[dict]:
     settings, pairs_only = dict(peer=name, minutes=sorted(args.minutes), sampling_steps=args.steps), False
     if name in OURS:
         config, how = OURS[name]
-        run, batch_size = Run(Denoiser(**config), learning_rate=how["learning_rate"], seed=args.seed), how["batch_size"]
+        run, batch_size = (
+            Run(Denoiser(VOCABULARY, **config), learning_rate=how["learning_rate"], seed=args.seed),
+            how["batch_size"],
+        )
         network, guess, scale_of_sampler = run.model, run.ema, how["guidance_scale"]
         tokens = pictures.tokens[:, : how.get("phrasings")]
         loss = LOSSES[how.get("loss", "denoising_loss")]
         options = dict(seconds=marks[-1], batch_size=batch_size, flip=how.get("flip", True), loss=loss)
-        steps = train(run, pictures.x0, tokens, **options)
+        steps = train_on(run, pictures.x0, tokens, **options)
         settings |= how | dict(network=config, guidance=scale_of_sampler)
     else:
         peer = PEERS[name]()

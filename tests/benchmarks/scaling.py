@@ -157,7 +157,7 @@ def sampling(
     """So many pictures at once, from noise, guided; by the network that learners train, or one of another size."""
     tokens = encode(["a green banana"] * count, VOCABULARY)
     options = dict(generator=torch.Generator().manual_seed(0), steps=steps, shape=(3, side, side))
-    return partial(generate, around(Denoiser(**config or {}).eval()), tokens, **options)
+    return partial(generate, around(Denoiser(**dict(vocabulary=VOCABULARY) | (config or {})).eval()), tokens, **options)
 
 
 def picture_size(results: Results, pictures: Pictures, size: dict) -> None:
@@ -312,11 +312,11 @@ def main() -> None:
 
     peaks = machine_peaks(results, size["products"], size["convolutions"])
     for name, config in (("our network", {}), ("our network, shipped size", weights.load_denoiser().config)):
-        step, loss = our_training(Denoiser(**config), pictures)
+        step, loss = our_training(Denoiser(**dict(vocabulary=VOCABULARY) | config), pictures)
         work = sampling(64, config=config)
         operations = flops(lambda loss=loss: loss().backward()), flops(work)
         where_the_time_goes(results, f"a training step, {name}", step, size["repeats"])
-        reduced = our_training(Denoiser(**config), pictures, around=in_bfloat16)[0]
+        reduced = our_training(Denoiser(**dict(vocabulary=VOCABULARY) | config), pictures, around=in_bfloat16)[0]
         for said, dtype, works in (
             ("", torch.float32, (step, work)),
             (", bfloat16", torch.bfloat16, (reduced, sampling(64, config=config, around=in_bfloat16))),
