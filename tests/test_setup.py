@@ -133,7 +133,7 @@ def test_the_library_imports_only_its_dependencies():
 @pytest.mark.parametrize(
     "target",
     ["help", "env", "lab", "test", "bench", "bench-choices", "bench-controls", "bench-scaling"]
-    + ["bench-steps", "bench-scenes", "bench-peers"]
+    + ["bench-steps", "bench-scenes", "bench-peers", "tables"]
     + ["pictures", "weights", "constraints", "clean"],
 )
 def test_the_makefile_has_each_promised_target_with_its_line_of_help(target):
