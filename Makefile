@@ -38,7 +38,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export GOMP_SPINCOUNT := 2000
 
 .PHONY: help env pictures lab test test-browser outputs bench bench-choices bench-controls bench-scaling bench-steps bench-scenes \
-    bench-peers weights figures checksums constraints clean
+    bench-peers tables weights figures checksums constraints clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -85,6 +85,9 @@ bench-scenes: $(READY)  ## measure two fruits in one sentence (under 10 minutes)
 
 bench-peers: pictures $(PEERS_READY)  ## measure beside other projects (many hours; resumes; PEERS="--only NAME" for one)
 	PYTHONPATH="$(CURDIR)" $(PEERS_PYTHON) tests/benchmarks/peers.py $(PEERS)
+
+tables: $(READY)  ## write the tables of README.md and data/benchmarks/README.md from what was measured
+	$(PYTHON) tests/benchmarks/pages.py
 
 pictures: $(READY)  ## draw the training pictures, if they are not there yet
 	$(PYTHON) -m course_lib pictures

@@ -1,4 +1,4 @@
-"""The set-up files agree: pyproject.toml, constraints.txt, environment.yml, Makefile, .ci/run."""
+"""The set-up files agree: pyproject.toml, constraints.txt, environment.yml, Makefile, .ci/run, CITATION.cff."""
 
 import ast
 import re
@@ -34,6 +34,7 @@ PERMITTED_AT_THE_TOP = {
     "LICENSE",
     "LICENSE-CC-BY-4.0",
     "CONTRIBUTING.md",
+    "CITATION.cff",
 }
 
 # In two parts each, so that this file does not contain what it looks for.
@@ -132,7 +133,7 @@ def test_the_library_imports_only_its_dependencies():
 @pytest.mark.parametrize(
     "target",
     ["help", "env", "lab", "test", "bench", "bench-choices", "bench-controls", "bench-scaling"]
-    + ["bench-steps", "bench-scenes", "bench-peers"]
+    + ["bench-steps", "bench-scenes", "bench-peers", "tables"]
     + ["pictures", "weights", "constraints", "clean"],
 )
 def test_the_makefile_has_each_promised_target_with_its_line_of_help(target):
@@ -142,6 +143,16 @@ def test_the_makefile_has_each_promised_target_with_its_line_of_help(target):
 def test_make_alone_lists_the_targets():
     first = re.search(r"^([a-z]+):", read("Makefile"), re.MULTILINE)
     assert first and first.group(1) == "help"
+
+
+def test_the_citation_names_this_version_and_all_that_its_format_asks_for():
+    """What the schema of CFF 1.2.0 requires, and the values that it permits for what stands here."""
+    citation = yaml.safe_load(read("CITATION.cff"))
+    assert citation["cff-version"] == "1.2.0" and citation["message"] and citation["title"]
+    assert citation["authors"] == PROJECT["authors"] and citation["version"] == PROJECT["version"]
+    assert citation["type"] == "software" and citation["license"] == [PROJECT["license"], "CC-BY-4.0"]
+    known = {"abstract", "authors", "cff-version", "keywords", "license", "message", "title", "type", "version"}
+    assert set(citation) <= known, "a key that this test does not know: check it against the schema of CFF"
 
 
 def test_ci_runs_make_test():
