@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,30 @@ def test_each_dependency_is_pinned_within_its_range(name):
     assert name in PINS, f"constraints.txt lacks {name}: run `make constraints`"
     (pin,) = PINS[name].specifier
     assert pin.version in WANTED[name].specifier
+
+
+def test_pip_is_pinned_and_brought_up_before_anything_else_is_installed():
+    assert "pip" in PINS
+    recipe = read("Makefile").split("\n$(READY):")[1].split("\n\n")[0]
+    first = re.search(r"^.* -m pip install .*$", recipe, re.MULTILINE)
+    assert first and first.group().strip() == "$(PYTHON) -m pip install -c $(PINS) --upgrade pip"
+
+
+def test_what_is_installed_here_runs_on_the_oldest_python_too():
+    """A release may ask for a later Python 3.11 than Debian 12 has (3.11.2): pip then finds no version that fits."""
+    oldest = SpecifierSet(PROJECT["requires-python"]).filter(["3.11.0"])
+    assert list(oldest) == ["3.11.0"]
+    for found in distributions():
+        needed, pin = found.metadata["Requires-Python"], PINS.get(canonicalize_name(found.metadata["Name"]))
+        if pin and needed and pin.specifier.contains(found.version.split("+")[0]):
+            assert "3.11.0" in SpecifierSet(needed), f"{pin} needs Python {needed}: run `make constraints`"
+
+
+def test_the_gpu_libraries_of_torchs_default_build_are_pinned():
+    """Where torch's CPU builds cannot be reached, its default build brings them; here they may be absent."""
+    assert {"cuda-toolkit", "cuda-bindings", "nvidia-cudnn-cu13", "nvidia-nccl-cu13", "triton"} <= set(PINS)
+    names = {canonicalize_name(found.metadata["Name"]) for found in distributions()}
+    assert not {name for name in names if re.match("nvidia-|cuda-|triton$", name)} - set(PINS)
 
 
 def test_torch_is_the_one_that_the_weights_were_made_with():
