@@ -16,7 +16,7 @@ from torch import Tensor
 
 from course_lib import broken, convert, data, folder, measure, noise, sample, solvers, train
 from course_lib.captions import MAX_WORDS, VOCABULARY, encode, split_words
-from course_lib.files import DATA, whole_file
+from course_lib.files import RUNS, whole_file
 from course_lib.judge import score
 
 Case = tuple[str, tuple]  # what the case is called, and the arguments
@@ -29,7 +29,7 @@ SLIPS = {  # what a beginner meant by what Python or PyTorch complains about
     "ZeroDivisionError": "is a fraction upside down?",
     "non-singleton dimension": "which axes should line up? t[:, None, None, None] has shape (B, 1, 1, 1)",
 }
-PROGRESS = DATA.parent / ".progress.json"  # the exercises passed
+PROGRESS = RUNS.parent / ".progress.json"  # the exercises passed
 EXERCISES: dict[str, list[str]] = {}  # lesson number to the names of its checks, in order
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from course_lib import fruit, shapes
 from course_lib.captions import EXAMPLE, SIZES, encode, split_words
-from course_lib.files import DATA, read_tensors, write_tensors
+from course_lib.files import DRAWN, read_tensors, write_tensors
 from course_lib.fruit import BACKGROUNDS, COLOURS, KINDS, Fruit, draw, random_fruit
 
 HELD_OUT = {
@@ -115,7 +115,7 @@ def drawn_once(
     return x0, factors
 
 
-def training_pictures(path: str | Path = DATA / "pictures.safetensors", bar: Bar = no_bar) -> Pictures:
+def training_pictures(path: str | Path = DRAWN / "pictures.safetensors", bar: Bar = no_bar) -> Pictures:
     """Open the training pictures; the first time, draw them.
 
     They are drawn anew when the file is missing or the renderer has changed since.

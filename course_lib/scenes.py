@@ -22,7 +22,7 @@ from torch import Tensor
 from course_lib import captions, data, fruit, shapes
 from course_lib.captions import VOCABULARY, split_words
 from course_lib.data import TRAINING_PAIRS, Bar, article, drawn_once, from_bytes, no_bar, to_bytes
-from course_lib.files import DATA
+from course_lib.files import DRAWN
 from course_lib.fruit import KINDS, RAYS, Fruit, backdrop, layers, random_fruit
 
 SIZE = 64
@@ -287,7 +287,7 @@ def training_list() -> list[Scene]:
     return [random_scene(generator, row) for row in things]
 
 
-def training_scenes(path: str | Path = DATA / "pictures-scenes.safetensors", bar: Bar = no_bar) -> Scenes:
+def training_scenes(path: str | Path = DRAWN / "pictures-scenes.safetensors", bar: Bar = no_bar) -> Scenes:
     """Open the training scenes; the first time, draw them.
 
     They are drawn anew when the file is missing or the renderer has changed since.

@@ -26,7 +26,7 @@ from course_lib import show
 from course_lib.broken import FAULTS, BrokenRun, in_order, smooth
 from course_lib.captions import VOCABULARY, encode, null_tokens, split_words
 from course_lib.data import phrasings, understand
-from course_lib.files import DATA
+from course_lib.files import RUNS
 from course_lib.fruit import BACKGROUNDS, COLOURS, KINDS, draw, random_fruit
 from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame, denoise_step, generate, sample
@@ -315,7 +315,7 @@ class PromptBox(Panel):
 
     KEPT = 8  # earlier results in the strip
 
-    def __init__(self, model: Callable, prompt: str = "a green banana", *, folder: str | Path = DATA.parent / "runs"):
+    def __init__(self, model: Callable, prompt: str = "a green banana", *, folder: str | Path = RUNS):
         self.model, self.folder = model, Path(folder)
         self.at_once = hasattr(model, "distilled_steps")
         about = dict(description="prompt", placeholder="a red apple", layout=LONG)
