@@ -134,21 +134,32 @@ for path in sorted(pathlib.Path("data").glob("[!.]*.*")):
 endef
 export print_checksums
 
-constraints:  ## write constraints.txt anew: the newest versions in range, torch as it is
-	rm -rf build/newest && mkdir -p build
-	grep '^torch==' constraints.txt > build/pins.txt
-	$(MAKE) env VENV=build/newest PINS=build/pins.txt EXTRAS=test,browser
-	sed -n '/^#/p' constraints.txt > build/constraints.txt
-	build/newest/bin/python -m pip freeze --all --exclude-editable \
-	    | sed -e '/^pip==/d' -e '/^nvidia-/d' -e '/^cuda-/d' -e '/^triton==/d' -e 's/^\(torch==[^+]*\)+.*/\1/' >> build/constraints.txt
+# They are looked for, not installed: for the oldest Python of all (Debian 12's is 3.11.2), and with `===` for torch's
+# default build, so that the GPU libraries that it brings on Linux are among them.
+constraints: $(READY)  ## write constraints.txt anew (on Linux): the newest versions in range, torch as it is
+	mkdir -p build
+	$(PYTHON) -m pip install --quiet --dry-run --ignore-installed --report build/newest.json --target build/newest \
+	    --python-version 3.11.0 --only-binary=:all: --no-build-isolation \
+	    "torch===$$(sed -n 's/^torch==//p' constraints.txt)" pip setuptools '.[test,browser]'
+	{ sed -n '/^#/p' constraints.txt; $(PYTHON) -c "$$print_pins"; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
+
+define print_pins
+import json
+with open("build/newest.json", encoding="utf-8") as file:
+    found = [entry["metadata"] for entry in json.load(file)["install"]]
+pins = [f"{about['name']}=={about['version']}" for about in found if about["name"] != "course-lib"]
+print(*sorted(pins, key=str.lower), sep="\n")
+endef
+export print_pins
 
 clean:  ## remove the environment, the drawn pictures and caches; what was trained in runs/ stays
 	rm -rf $(VENV) build .pytest_cache .ruff_cache *.egg-info data/pictures*.safetensors
 	find course_lib notebooks tests -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
-# .ready is written last: a set-up that was interrupted leaves none and is taken up again by the next call.
+# .ready is written last: a set-up that was interrupted leaves none and is taken up again by the next call. The
+# pinned pip comes first, so that the same one finds the rest everywhere: Python brings one as old as itself.
 $(READY): pyproject.toml $(PINS) $(wildcard .jupyter/*)
 	@rm -f $(READY)
 	@$(find_python); \
@@ -156,6 +167,7 @@ $(READY): pyproject.toml $(PINS) $(wildcard .jupyter/*)
 	    echo "Making $(VENV) with $$("$$python" --version)."; \
 	    rm -rf $(VENV) && "$$python" -m venv $(VENV); \
 	fi
+	$(PYTHON) -m pip install -c $(PINS) --upgrade pip
 	$(PYTHON) -m pip install -c $(PINS) --upgrade setuptools
 	@$(choose_index); \
 	$(PYTHON) -m pip install -c $(PINS) --no-deps $$index torch

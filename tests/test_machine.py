@@ -1,5 +1,6 @@
 import platform
 import re
+from importlib.metadata import version
 
 import nbformat
 import pytest
@@ -56,7 +57,7 @@ def test_the_report_names_versions_and_what_is_in_the_way(monkeypatch):
     monkeypatch.setattr(machine, "cores", torch.get_num_threads)
     monkeypatch.setattr(machine, "memory", lambda: (8.0, 4.0))
     text = machine.report().data
-    assert f"| Python | {platform.python_version()} |" in text and f"| torch | {torch.__version__} |" in text
+    assert f"| Python | {platform.python_version()} |" in text and f"| torch | {version('torch')} |" in text
     assert text.endswith("\n\n" + machine.READY)
     monkeypatch.setattr(machine, "memory", lambda: (8.0, 1.0))
     assert machine.READY not in machine.report().data and "- **Mind:** Only 1.0 GiB" in machine.report().data

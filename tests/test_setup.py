@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
 
 # Names of distributions that are imported under another name.
 DISTRIBUTIONS = {"PIL": "pillow", "IPython": "ipykernel", "mpl_toolkits": "matplotlib"}
+
+# The packages of course_lib that exist for lessons, and need what the extras classroom and lab bring.
+LESSON_ROOMS = {"classroom", "checks", "widgets"}
 
 PERMITTED_AT_THE_TOP = {
     "notebooks",
@@ -70,15 +74,29 @@ def tracked_files() -> list[str]:
 
 
 PROJECT = tomllib.loads(read("pyproject.toml"))["project"]
-CORE = by_name(PROJECT["dependencies"])
-WANTED = by_name(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"])
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def with_extras(*extras: str) -> dict[str, Requirement]:
+    """The dependencies of the library with these extras, which may name others, as course-lib[classroom] does."""
+    lines, waiting = list(PROJECT["dependencies"]), list(extras)
+    for extra in waiting:
+        for line in EXTRAS[extra]:
+            if (requirement := Requirement(line)).name == PROJECT["name"]:
+                waiting += requirement.extras
+            else:
+                lines.append(line)
+    return by_name(lines)
+
+
+CORE, LESSONS, WANTED, ALL = with_extras(), with_extras("lab"), with_extras("test"), with_extras("test", "browser")
 PINS = by_name([line for line in read("constraints.txt").splitlines() if line and not line.startswith("#")])
 
 
-@pytest.mark.parametrize("name", WANTED)
+@pytest.mark.parametrize("name", ALL)
 def test_each_dependency_has_a_lower_and_an_upper_bound(name):
-    operators = {part.operator for part in WANTED[name].specifier}
-    assert operators == {">=", "<"}, f"{WANTED[name]}: write it as name>=first,<beyond"
+    operators = {part.operator for part in ALL[name].specifier}
+    assert operators == {">=", "<"}, f"{ALL[name]}: write it as name>=first,<beyond"
 
 
 @pytest.mark.parametrize("name", PINS)
@@ -88,11 +106,41 @@ def test_each_constraint_is_one_exact_version(name):
     assert PINS[name].marker is None and PINS[name].url is None
 
 
-@pytest.mark.parametrize("name", WANTED)
+@pytest.mark.parametrize("name", ALL)
 def test_each_dependency_is_pinned_within_its_range(name):
     assert name in PINS, f"constraints.txt lacks {name}: run `make constraints`"
     (pin,) = PINS[name].specifier
-    assert pin.version in WANTED[name].specifier
+    assert pin.version in ALL[name].specifier
+
+
+def test_the_core_needs_five_packages_and_each_extra_says_what_it_is_for():
+    assert set(CORE) == {"torch", "numpy", "pillow", "safetensors", "tqdm"}
+    assert set(EXTRAS) == {"classroom", "lab", "test", "browser"}
+    assert set(LESSONS) - set(with_extras("classroom")) == {"jupyterlab", "diffusers"}
+
+
+def test_pip_is_pinned_and_brought_up_before_anything_else_is_installed():
+    assert "pip" in PINS
+    recipe = read("Makefile").split("\n$(READY):")[1].split("\n\n")[0]
+    first = re.search(r"^.* -m pip install .*$", recipe, re.MULTILINE)
+    assert first and first.group().strip() == "$(PYTHON) -m pip install -c $(PINS) --upgrade pip"
+
+
+def test_what_is_installed_here_runs_on_the_oldest_python_too():
+    """A release may ask for a later Python 3.11 than Debian 12 has (3.11.2): pip then finds no version that fits."""
+    oldest = SpecifierSet(PROJECT["requires-python"]).filter(["3.11.0"])
+    assert list(oldest) == ["3.11.0"]
+    for found in distributions():
+        needed, pin = found.metadata["Requires-Python"], PINS.get(canonicalize_name(found.metadata["Name"]))
+        if pin and needed and pin.specifier.contains(found.version.split("+")[0]):
+            assert "3.11.0" in SpecifierSet(needed), f"{pin} needs Python {needed}: run `make constraints`"
+
+
+def test_the_gpu_libraries_of_torchs_default_build_are_pinned():
+    """Where torch's CPU builds cannot be reached, its default build brings them; here they may be absent."""
+    assert {"cuda-toolkit", "cuda-bindings", "nvidia-cudnn-cu13", "nvidia-nccl-cu13", "triton"} <= set(PINS)
+    names = {canonicalize_name(found.metadata["Name"]) for found in distributions()}
+    assert not {name for name in names if re.match("nvidia-|cuda-|triton$", name)} - set(PINS)
 
 
 def test_torch_is_the_one_that_the_weights_were_made_with():
@@ -116,18 +164,51 @@ def test_the_conda_environment_matches_pyproject():
         assert found[name].specifier == requirement.specifier, f"{name}: another range than in pyproject.toml"
 
 
-def test_the_library_imports_only_its_dependencies():
-    """What course_lib imports is the standard library, itself, or a dependency of the core (no test tool)."""
-    for path in sorted((ROOT / "course_lib").rglob("*.py")):
-        imported = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                imported.add(node.module.split(".")[0])
-        others = imported - set(sys.stdlib_module_names) - {"course_lib"}
-        undeclared = {name for name in others if canonicalize_name(DISTRIBUTIONS.get(name, name)) not in CORE}
-        assert not undeclared, f"{path.name} imports {sorted(undeclared)}, which pyproject.toml does not list"
+def imports(tree: ast.AST, inside_functions: bool = True) -> set[str]:
+    """The modules that a program imports, in full: {"torch.nn", "course_lib.tools"}."""
+    found, waiting = set(), [tree]
+    for node in waiting:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        if inside_functions or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def strangers(imported: set[str], allowed: dict[str, Requirement], closed_rooms: set[str]) -> set[str]:
+    """Of what is imported, what is neither Python's own, nor ours in an open room, nor of an allowed distribution."""
+    found = set()
+    for name in imported:
+        top, *rest = name.split(".")
+        if top == "course_lib":
+            closed = bool(rest) and rest[0] in closed_rooms
+        else:
+            distribution = canonicalize_name(DISTRIBUTIONS.get(top, top))
+            closed = top not in sys.stdlib_module_names and distribution not in allowed
+        found |= {name} if closed else set()
+    return found
+
+
+LIBRARY = sorted((ROOT / "course_lib").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.relative_to(ROOT / "course_lib").as_posix())
+def test_the_library_imports_only_what_its_room_may(path):
+    """Rooms for lessons import what lessons need; all others, and what lies in no room, the core dependencies.
+
+    A command may import more inside its functions, so that `generate` runs where there is no matplotlib. What is
+    outside the rooms for lessons may not import them either, or it would need what they need.
+    """
+    room = path.relative_to(ROOT / "course_lib").parts[0]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if room in LESSON_ROOMS or room == "commands":
+        undeclared = strangers(imports(tree), LESSONS, closed_rooms=set())
+        assert not undeclared, f"imports {sorted(undeclared)}, which pyproject.toml lists neither for core nor for lab"
+    if room not in LESSON_ROOMS:
+        undeclared = strangers(imports(tree, inside_functions=room != "commands"), CORE, closed_rooms=LESSON_ROOMS)
+        assert not undeclared, f"imports {sorted(undeclared)}, which a core installation lacks"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import torch
 from IPython.display import Markdown
 from torch import Tensor
 
-from course_lib.tools.files import DATA, whole_file
+from course_lib.tools.files import RUNS, whole_file
 
 Case = tuple[str, tuple]  # what the case is called, and the arguments
 Mistake = tuple[Callable, str]  # a foreseen wrong answer, and what to say about it
@@ -27,7 +27,7 @@ SLIPS = {  # what a beginner meant by what Python or PyTorch complains about
     "ZeroDivisionError": "is a fraction upside down?",
     "non-singleton dimension": "which axes should line up? t[:, None, None, None] has shape (B, 1, 1, 1)",
 }
-PROGRESS = DATA.parent / ".progress.json"  # the exercises passed
+PROGRESS = RUNS.parent / ".progress.json"  # the exercises passed
 EXERCISES: dict[str, dict[str, Callable]] = {}  # lesson number to its checks by name, in order
 
 

@@ -45,6 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # who read our output has seen enough, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except ModuleNotFoundError as error:
+        needs = "pip install 'course-lib[classroom]' brings it."
+        print(f"python -m course_lib: this needs {error.name}, which is not installed; {needs}", file=sys.stderr)
+        return 2
     except (ValueError, OSError) as error:
         print(f"python -m course_lib: {error}", file=sys.stderr)
         return 2

@@ -14,7 +14,7 @@ from course_lib.fruit.drawing import Fruit, draw, random_fruit
 from course_lib.fruit.prompts import phrasings
 from course_lib.fruit.words import SIZE, TRAINING_PAIRS, VOCABULARY
 from course_lib.tools.bars import Bar, no_bar
-from course_lib.tools.files import DATA
+from course_lib.tools.files import DRAWN
 from course_lib.tools.kept import drawn_once
 from course_lib.tools.pixels import from_bytes, to_bytes
 
@@ -53,7 +53,7 @@ def caption_tokens(fruits: Sequence[Fruit]) -> Tensor:
     return torch.stack([known[factors] for factors in said])
 
 
-def training_pictures(path: str | Path = DATA / "pictures.safetensors", bar: Bar = no_bar) -> Pictures:
+def training_pictures(path: str | Path = DRAWN / "pictures.safetensors", bar: Bar = no_bar) -> Pictures:
     """Open the training pictures; the first time, draw them.
 
     They are drawn anew when the file is missing or the renderer has changed since.

@@ -21,7 +21,7 @@ from course_lib.fruit.scene_prompts import MAX_SCENE_WORDS, Asked, phrasings
 from course_lib.fruit.scenes import ASIDE, DOWN, SIZE, UP, WINDOWS, Scene, Thing, draw, draw_many, random_scene, window
 from course_lib.fruit.words import SCENE_VOCABULARY, TRAINING_PAIRS
 from course_lib.tools.bars import Bar, no_bar
-from course_lib.tools.files import DATA
+from course_lib.tools.files import DRAWN
 from course_lib.tools.kept import drawn_once
 from course_lib.tools.pixels import Bytes
 
@@ -69,7 +69,7 @@ def training_list() -> list[Scene]:
     return [random_scene(generator, row) for row in things]
 
 
-def training_scenes(path: str | Path = DATA / "pictures-scenes.safetensors", bar: Bar = no_bar) -> Scenes:
+def training_scenes(path: str | Path = DRAWN / "pictures-scenes.safetensors", bar: Bar = no_bar) -> Scenes:
     """Open the training scenes; the first time, draw them.
 
     They are drawn anew when the file is missing or the renderer has changed since.

@@ -11,7 +11,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-DATA = Path(__file__).resolve().parents[2] / "data"  # the project's own folder of shipped files
+PACKAGE = Path(__file__).resolve().parents[1]
+CHECKOUT = not (PACKAGE / "data").is_dir()  # else a wheel was installed, which carries the shipped files inside
+DATA = PACKAGE.parent / "data" if CHECKOUT else PACKAGE / "data"  # the shipped files
+# What is trained and drawn stays in the project; an installed package may be read-only, so there the current folder.
+RUNS = PACKAGE.parent / "runs" if CHECKOUT else Path("runs")
+DRAWN = DATA if CHECKOUT else RUNS  # the training pictures
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS
 from course_lib.fruit.worlds import FRUIT, reader_of
 from course_lib.model import encode_for
 from course_lib.sample import Frame, sample, sampling_of
-from course_lib.tools.files import DATA
+from course_lib.tools.files import RUNS
 from course_lib.widgets.panel import LONG, WRAP, Panel, Picture, rest
 from course_lib.widgets.slider import Slider
 
@@ -34,7 +34,7 @@ class PromptBox(Panel):
     KEPT = 8  # earlier results in the strip
     FEW_STEPS = 8  # with so many, a picture is there before the next letter is typed
 
-    def __init__(self, model: nn.Module, prompt: str = "a green banana", *, folder: str | Path = DATA.parent / "runs"):
+    def __init__(self, model: nn.Module, prompt: str = "a green banana", *, folder: str | Path = RUNS):
         self.model, self.folder = model, Path(folder)
         self.understand, usual = reader_of(model.config), sampling_of(model)
         self.scale = 256 // usual.size
