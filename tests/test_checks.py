@@ -1,3 +1,4 @@
+import importlib
 import itertools
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ from course_lib import noise, sample
 from course_lib.beyond import convert, solvers
 from course_lib.captions import split_words
 from course_lib.checks import engine
-from course_lib.checks.engine import every_check
+from course_lib.checks.engine import every_exercise
 from course_lib.checks.lesson_00 import practice
 from course_lib.classroom import broken
 from course_lib.fruit.words import VOCABULARY
@@ -17,7 +18,9 @@ from course_lib.judging import measure
 from course_lib.own import folder
 from course_lib.tools import pixels
 
-checks = SimpleNamespace(**{name: check for of_lesson in every_check().values() for name, check in of_lesson.items()})
+EXERCISES = {(lesson, name): exercise for lesson, named in every_exercise().items() for name, exercise in named.items()}
+LESSONS = {lesson: importlib.import_module(f"course_lib.checks.lesson_{lesson}") for lesson, _ in EXERCISES}
+checks = SimpleNamespace(**{name: getattr(LESSONS[lesson], name) for lesson, name in EXERCISES})
 
 
 def said(capsys, check, attempt):
@@ -504,7 +507,7 @@ def test_unforeseen_mistakes_of_lessons_00_and_04_are_refused_with_their_case(ca
 
 def test_practice_counts_nowhere(capsys, progress):
     assert said(capsys, practice, lambda x: x + x) == "Right!"
-    assert not progress.exists() and not any("practice" in names for names in every_check().values())
+    assert not progress.exists() and not any("practice" in names for names in every_exercise().values())
 
 
 # Lessons 08 and 09
