@@ -110,6 +110,11 @@ def _untouched(attempt: Callable, result) -> bool:
     return result is ... or (result is None and code and len(code.co_code) == len(_stub.__code__.co_code))
 
 
+def _copied(arguments: tuple) -> tuple:
+    """Each argument for itself, so that two that are one object do not change together."""
+    return tuple(map(copy.deepcopy, arguments))
+
+
 def _same(result, wanted) -> bool:
     """Equal; for numbers and tensors up to rounding."""
     if isinstance(wanted, Tensor | Real) and isinstance(result, Tensor | Real):
@@ -152,11 +157,11 @@ def compare(attempt: Callable, known: Exercise) -> str:
         return f"Not yet: give the function itself, without calling it, not {_shown(attempt, 60)}."
     results = []
     for name, arguments in known.cases.items():
-        copies = copy.deepcopy(arguments)
+        copies = _copied(arguments)
         try:
             given = attempt(*copies)
             result = known.read(given)
-            problem = known.odd(result, lambda tried=arguments: known.read(attempt(*copy.deepcopy(tried))))
+            problem = known.odd(result, lambda tried=arguments: known.read(attempt(*_copied(tried))))
         except Exception as error:  # whatever a learner's function raises is an answer to be explained
             slip = next((f" ({hint})" for part, hint in SLIPS.items() if part in repr(error)), "")
             said = " ".join(f"{type(error).__name__}: {error}".split())

@@ -18,8 +18,8 @@ RATES = {f"twelve captions and rate = {rate}": (TWELVE, U, rate) for rate in (0.
 
 
 def _flat(result):
-    """A tensor as one row: what `encode` gives of one caption is told of alike with its first axis and without."""
-    return result.flatten() if isinstance(result, Tensor) else result
+    """A tensor of one row as that row, which is what `encode` gives of a single caption."""
+    return result.squeeze(0) if isinstance(result, Tensor) else result
 
 
 @exercise(lambda words: encode(" ".join(words), VOCABULARY)[0].tolist(), SPLIT, read=_flat)

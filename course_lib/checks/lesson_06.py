@@ -18,6 +18,7 @@ NAMED = {
     "a yellow banana for a green one": ([("banana", "yellow"), *ASKED[1:]], ASKED),
     "two of five right": (TWO_RIGHT, ASKED),
     "the right fruits in the wrong order": (ASKED[::-1], ASKED),
+    "five green bananas": (ASKED[:1] * 5, ASKED),
     "no picture right": ([("grapes", "brown")] * 5, ASKED),
 }
 
