@@ -83,7 +83,7 @@ def check(known: Exercise) -> Callable:
                     temporary.write_text(json.dumps({"passed": [*done, name]}))
             print(sentence)
 
-        tell.__name__ = tell.__qualname__ = name
+        tell.__name__ = tell.__qualname__ = name  # `functools.wraps` would make help show the arguments of a case
         tell.__doc__, tell.__module__ = look.__doc__, look.__module__
         EXERCISES.setdefault(lesson, {})[name] = known
         return tell

@@ -17,12 +17,12 @@ U = torch.rand(12, generator=torch.Generator().manual_seed(5))
 RATES = {f"twelve captions and rate = {rate}": (TWELVE, U, rate) for rate in (0.5, 0.2, 0.0, 1.0)}
 
 
-def _flat(result):
+def _row(result):
     """A tensor of one row as that row, which is what `encode` gives of a single caption."""
     return result.squeeze(0) if isinstance(result, Tensor) else result
 
 
-@exercise(lambda words: encode(" ".join(words), VOCABULARY)[0].tolist(), SPLIT, read=_flat)
+@exercise(lambda words: encode(" ".join(words), VOCABULARY)[0].tolist(), SPLIT, read=_row)
 def tokens(words):
     """Lesson 05: the words of one caption to a list of MAX_WORDS numbers."""
     numbers, rest = [VOCABULARY.index(word) for word in words], MAX_WORDS - len(words)
