@@ -1,97 +1,75 @@
 """The exercises of lesson 07: a distance, a better step, a diagnosis."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 
-from course_lib import sample
 from course_lib.beyond import solvers
-from course_lib.checks.engine import RIGHT, UNTOUCHED, compare, exercise
+from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, exercise
 from course_lib.classroom import broken
 from course_lib.judging import measure
+from course_lib.sample import denoise_step
+
+CURVES = {
+    "the same curve twice": (1.0, 2.0, 1.0, 2.0),
+    "curves of one width, 3 apart": (0.0, 1.0, 3.0, 1.0),
+    "curves with one middle, of widths 1 and 4": (2.0, 1.0, 2.0, 4.0),
+    "curves that differ in both": (-1.0, 2.0, 1.5, 0.5),
+}
+X_T, X0_HAT, X0_BEFORE = torch.randn(3, 2, 3, 4, 4, generator=torch.Generator().manual_seed(7))
+ROADS = {
+    "a guess that has not changed": (X_T, X0_HAT, X0_HAT, 0.9, 0.7, 0.6),
+    "the road from 0.75 over 0.5 to 0.25": (X_T, X0_HAT, X0_BEFORE, 0.75, 0.5, 0.25),
+    "the road from 1 over 0.7 to 0.6": (X_T, X0_HAT, X0_BEFORE, 1.0, 0.7, 0.6),
+}
 
 
-@exercise("07")
-def frechet_distance_1d(attempt: Callable) -> str:
+@exercise(measure.frechet_distance_1d, CURVES)
+def frechet_distance_1d(mean_a, std_a, mean_b, std_b):
     """Lesson 07: how far two bell curves are apart, from their means and standard deviations."""
-    cases = [
-        ("the same curve twice", (1.0, 2.0, 1.0, 2.0)),
-        ("curves of one width, 3 apart", (0.0, 1.0, 3.0, 1.0)),
-        ("curves with one middle, of widths 1 and 4", (2.0, 1.0, 2.0, 4.0)),
-        ("curves that differ in both", (-1.0, 2.0, 1.5, 0.5)),
-    ]
-    mistakes = [
-        (
-            lambda ma, sa, mb, sb: (ma - mb) ** 2 + (sa**2 - sb**2) ** 2,
-            "your widths are variances: compare the standard deviations themselves, (std_a - std_b) squared.",
+    apart, wider = mean_a - mean_b, std_a - std_b
+    variances = std_a**2 - std_b**2
+    return {
+        "your widths are variances: compare the standard deviations themselves, (std_a - std_b) squared.": (
+            apart**2 + variances**2
         ),
-        (
-            lambda ma, sa, mb, sb: (ma - mb) ** 2 + abs(sa**2 - sb**2),
-            "that is the difference of the variances. Take the difference of the standard deviations, then square it.",
+        "that is the difference of the variances. Take the difference of the standard deviations, then square it.": (
+            apart**2 + abs(variances)
         ),
-        (
-            lambda ma, sa, mb, sb: (ma - mb) ** 2 + sa**2 + sb**2,
-            "the same curve twice is at distance 0, but yours is not: subtract the widths before you square.",
+        "the same curve twice is at distance 0, but yours is not: subtract the widths before you square.": (
+            apart**2 + std_a**2 + std_b**2
         ),
-        (lambda ma, sa, mb, sb: (ma - mb) ** 2, "two curves with one middle can still differ: where are the widths?"),
-        (lambda ma, sa, mb, sb: (sa - sb) ** 2, "curves of one width can still lie apart: where are the means?"),
-        (lambda ma, sa, mb, sb: abs(ma - mb) + abs(sa - sb), "the differences are not squared."),
-        (
-            lambda ma, sa, mb, sb: ((ma - mb) ** 2 + (sa - sb) ** 2) ** 0.5,
-            "that is its square root. By custom the number is left squared.",
+        "two curves with one middle can still differ: where are the widths?": apart**2,
+        "curves of one width can still lie apart: where are the means?": wider**2,
+        "the differences are not squared.": abs(apart) + abs(wider),
+        "that is its square root. By custom the number is left squared.": (apart**2 + wider**2) ** 0.5,
+        "square each difference for itself, then add: as it is, a mean too high makes up for a width too small.": (
+            (apart + wider) ** 2
         ),
-        (
-            lambda ma, sa, mb, sb: (ma - mb + sa - sb) ** 2,
-            "square each difference for itself, then add: as it is, a mean too high makes up for a width too small.",
-        ),
-    ]
-    return compare(attempt, measure.frechet_distance_1d, cases, mistakes)
+    }
 
 
-@exercise("07")
-def look_back_step(attempt: Callable) -> str:
+@exercise(solvers.look_back_step, ROADS)
+def look_back_step(x_t, x0_hat, x0_before, r, t, s):
     """Lesson 07: the step that looks back at the last guess."""
-    g = torch.Generator().manual_seed(7)
-    x_t, x0_hat, x0_before = torch.randn(3, 2, 3, 4, 4, generator=g)
-    cases = [
-        ("a guess that has not changed", (x_t, x0_hat, x0_hat, 0.9, 0.7, 0.6)),
-        ("the road from 0.75 over 0.5 to 0.25", (x_t, x0_hat, x0_before, 0.75, 0.5, 0.25)),
-        ("the road from 1 over 0.7 to 0.6", (x_t, x0_hat, x0_before, 1.0, 0.7, 0.6)),
-    ]
-
-    def slip(term: Callable) -> Callable:
-        return lambda x_t, x0_hat, before, r, t, s: (
-            sample.denoise_step(x_t, x0_hat, t, s) + term(x0_hat - before, r, t, s)
-        )
-
-    mistakes = [
-        (slip(lambda d, r, t, s: 0 * d), "that is the plain step: the guess before makes no difference yet."),
-        (
-            slip(lambda d, r, t, s: -((t - s) ** 2) / (r**2 - t**2) * d),
-            "you go back to where the guess came from: go on in the direction x0_hat - x0_before.",
+    plain, change, squares = denoise_step(x_t, x0_hat, t, s), x0_hat - x0_before, r**2 - t**2
+    new = (t - s) ** 2 / squares * change
+    return {
+        "that is the plain step: the guess before makes no difference yet.": plain,
+        "you go back to where the guess came from: go on in the direction x0_hat - x0_before.": plain - new,
+        "the length of the step, t - s, is not squared.": plain + (t - s) / squares * change,
+        "below the line stands r^2 - t^2, the difference of the squares, not the square of the difference.": (
+            plain + (t - s) ** 2 / (r - t) ** 2 * change
         ),
-        (
-            slip(lambda d, r, t, s: (t - s) / (r**2 - t**2) * d),
-            "the length of the step, t - s, is not squared.",
+        "above the line stands (t - s)^2, the square of the difference, not the difference of the squares.": (
+            plain + (t**2 - s**2) / squares * change
         ),
-        (
-            slip(lambda d, r, t, s: (t - s) ** 2 / (r - t) ** 2 * d),
-            "below the line stands r^2 - t^2, the difference of the squares, not the square of the difference.",
-        ),
-        (
-            slip(lambda d, r, t, s: (t**2 - s**2) / (r**2 - t**2) * d),
-            "above the line stands (t - s)^2, the square of the difference, not the difference of the squares.",
-        ),
-        (slip(lambda d, r, t, s: d), "you add the whole change of the guess. How much of it depends on r, t and s."),
-        (
-            lambda x_t, x0_hat, before, r, t, s: (t - s) ** 2 / (r**2 - t**2) * (x0_hat - before),
-            "that is the new part alone. Add it to the plain step.",
-        ),
-    ]
-    return compare(attempt, solvers.look_back_step, cases, mistakes)
+        "you add the whole change of the guess. How much of it depends on r, t and s.": plain + change,
+        "that is the new part alone. Add it to the plain step.": new,
+    }
 
 
-@exercise("07")
+@check(Exercise([*broken.in_order().values()]))
 def diagnosis(attempt: Sequence) -> str:
     """Lesson 07: the causes of the broken runs A to G, in this order."""
     causes = broken.in_order()
