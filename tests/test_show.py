@@ -1,7 +1,19 @@
+import html
+import inspect
+import re
+from types import SimpleNamespace
+
+import nbformat
 import numpy as np
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
+from IPython.core.pylabtools import select_figure_formats
+from nbconvert import HTMLExporter
+from nbconvert.filters import get_metadata
+from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
+from run_notebooks import run
 
 from course_lib.classroom import show
 from course_lib.judging.counts import Score
@@ -139,3 +151,100 @@ def test_an_animated_film_has_every_frame_and_pictures_of_any_size(tmp_path):
     show.save_film(frames(4), tmp_path / "film.gif", scale=3)
     film = Image.open(tmp_path / "film.gif")
     assert film.n_frames == 4 and film.size == (3 * (8 + 2 + 8), 3 * 8)
+
+
+PICTURES = torch.linspace(-1, 1, 4)[:, None, None, None].expand(4, 3, 8, 8)
+LINES = {"as drawn": ([1, 400], [3.5, 0.25]), "mirrored": ([1, 9, 400], [2, 4, 0.5])}
+FIGURES = {  # what each function that draws says of what it is given
+    "row": (
+        lambda **alt: show.row(PICTURES, ["x0", "a\nred pear", "x_t", "eps"], **alt),
+        "A row of 4 pictures; from left to right: x0, a red pear, x_t, eps.",
+    ),
+    "one picture": (lambda **alt: show.row(PICTURES[:1], ["x0"], **alt), "One picture: x0."),
+    "untitled": (lambda **alt: show.row([show.grid(PICTURES)], **alt), "One picture."),
+    "rows": (
+        lambda **alt: show.rows(PICTURES.unflatten(0, (2, 2)), ["a", "b"], ["input", "target"], **alt),
+        "2 rows of pictures, 2 in each; from top to bottom: input, target; from left to right: a, b.",
+    ),
+    "film": (
+        lambda **alt: show.film(frames(3), **alt),
+        "2 rows of pictures, 3 in each; from top to bottom: noisy picture, current guess; "
+        "from left to right: t = 1.00, t = 0.50, t = 0.00.",
+    ),
+    "histograms": (
+        lambda **alt: show.histograms(0 * PICTURES[2:], ["t = 0.5", "t = 1"], **alt),
+        "How often pixel values from -3 to 3 occur, left to right: "
+        "t = 0.5 (mean 0.00, spread 0.00), t = 1 (mean 0.00, spread 0.00).",
+    ),
+    "curve": (
+        lambda **alt: show.curve(
+            torch.arange(1, 9), torch.arange(1, 9) ** 2, "side", "area", log=True, marks=[3], **alt
+        ),
+        "A chart of area on a logarithmic scale against side: "
+        "the line goes from 1 at 1 to 64 at 8, lowest 1, highest 64. Picked out: 9 at 3.",
+    ),
+    "curves": (
+        lambda **alt: show.curves(LINES, "step", "loss", **alt),
+        "A chart of loss against step: as drawn goes from 3.5 at 1 to 0.25 at 400, lowest 0.25, highest 3.5; "
+        "mirrored goes from 2 at 1 to 0.5 at 400, lowest 0.5, highest 4.",
+    ),
+    "training": (
+        lambda **alt: show.training([4, 1], PICTURES, "after 2 steps", **alt),
+        "after 2 steps: a chart of loss on a logarithmic scale against step: "
+        "its average goes from 4 at 1 to 2.5 at 2, lowest 2.5, highest 4. Below, pictures: 4.",
+    ),
+    "before the first step": (
+        lambda **alt: show.training([], PICTURES, **alt),
+        "Training: a chart of loss on a logarithmic scale against step: nothing yet. Below, pictures: 4.",
+    ),
+    "bars": (
+        lambda **alt: show.bars({"red apple": Score(9, 10), "green banana": Score(1, 4)}, **alt),
+        "A bar for each share of kind and colour right: "
+        "red apple 90 % (interval 60 to 98), green banana 25 % (interval 5 to 70).",
+    ),
+    "heat": (
+        lambda **alt: show.heat(torch.tensor([[-3.0, 0.5]]), ["pear"], ["red", "blue"], **alt),
+        "A table of 1 x 2 numbers from -3 to 0.5 as colours; from top to bottom: pear; from left to right: red, blue.",
+    ),
+    "beside": (
+        lambda **alt: show.beside(PICTURES[0], {"run A": LINES["as drawn"]}, "run A", **alt),
+        "Pictures: run A. Beside them, a chart of loss on a logarithmic scale against step: "
+        "run A goes from 3.5 at 1 to 0.25 at 400, lowest 0.25, highest 3.5.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["png", "retina"])
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_says_what_it_shows_beside_its_picture(name, kind):
+    draw, sentence = FIGURES[name]
+    kernel = SimpleNamespace(display_formatter=DisplayFormatter())
+    select_figure_formats(kernel, {kind})
+    data, metadata = kernel.display_formatter.format(draw())
+    assert data["image/png"] and data["text/plain"].startswith("<Figure size ")
+    assert get_metadata({"metadata": metadata}, "alt", "image/png") == sentence  # as nbconvert looks for it
+    assert kind == "retina" or metadata["image/png"] == {"alt": sentence}
+    assert draw(alt="The picture\nfades.").alt == "The picture fades."
+
+
+def test_no_function_draws_without_words():
+    drawing = {
+        name
+        for name, f in inspect.getmembers(show, inspect.isfunction)
+        if f.__annotations__.get("return") is show.Figure
+    }
+    assert "row" in drawing and drawing <= FIGURES.keys()
+
+
+def test_the_words_reach_the_html_of_a_notebook(tmp_path):
+    draw = 'h = display(show.training([2.0], x), display_id=True)\nh.update(show.training([2.0], x, "after 1 step"))'
+    cells = ["import torch\nfrom course_lib.classroom import show\nx = torch.zeros(2, 3, 8, 8)"]
+    cells += ['show.row(x, ["x0", "a < b"])', draw, 'show.row(x, alt="Two grey squares.")']
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    path = tmp_path / "a.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells], metadata=kernel), path)
+    run(path)
+    # nbconvert's template "lab" has no place for them, nor has JupyterLab (7.17.2 and 4.6.6)
+    page, _ = HTMLExporter(template_name="classic").from_filename(str(path))
+    row, watched, ours = map(html.unescape, re.findall(r'<img [^>]*\balt="([^"]*)"', page))
+    assert row.endswith("x0, a < b.") and watched.startswith("after 1 step: ") and ours == "Two grey squares."

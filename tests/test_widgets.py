@@ -447,7 +447,8 @@ def test_the_game_explains_right_and_wrong():
     ],
 )
 def test_a_page_without_a_kernel_has_a_figure(panel):
-    shown = panel()._repr_mimebundle_()
+    shown, about = panel()._repr_mimebundle_()
+    assert about["image/png"]["alt"].endswith(".")
     assert "application/vnd.jupyter.widget-view+json" in shown and len(shown["text/plain"]) < 60
     image = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown["image/png"]))).convert("RGB"))
     assert image.shape[0] > 100 and image.std() > 10

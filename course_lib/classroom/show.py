@@ -9,9 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from IPython.display import Markdown
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator
 from torch import Tensor
 
 from course_lib.judging.counts import Score
@@ -26,17 +24,49 @@ FONT = 16  # points; legible when the figure fills a projector's screen
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe and Ito's: safe for colour-blind readers
 STYLES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, ":", "^"), (PINK, "-.", "D"))  # colour is never alone
 
+Pictures = Sequence[Tensor] | Tensor  # each (3, H, W)
+Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # the lines of a chart, {name: (x, y)}
 
-def save_figure(figure: Figure, path: str | Path) -> None:
+
+class Figure(plt.Figure):
+    """A figure that says in words, `alt`, what it shows; a notebook keeps them in the metadata of its output."""
+
+    def saying(self, alt: str) -> "Figure":
+        self.alt = " ".join(alt.split())
+        return self
+
+    @property
+    def metadata(self) -> dict:
+        """What stands beside the picture in a notebook's output."""
+        return {"alt": self.alt, "image/png": {"alt": self.alt}}  # a retina figure's size replaces the inner one
+
+    def _repr_mimebundle_(self, **options) -> tuple[dict, dict]:
+        return {}, self.metadata
+
+
+def _figure(rows: int, columns: int, size: tuple[float, float], **options) -> tuple[Figure, np.ndarray]:
+    """A figure and its (rows, columns) axes; a notebook shows the figure that a cell returns, once."""
+    made = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="tight", FigureClass=Figure, **options)
+    plt.close(made[0])
+    return made
+
+
+def _named(what: str, rows: Sequence[str], columns: Sequence[str]) -> str:
+    """A sentence on what stands in rows and columns, with their names, if they have some."""
+    ways = (("from top to bottom", rows), ("from left to right", columns))
+    return "; ".join([what, *(f"{way}: {', '.join(map(str, names))}" for way, names in ways if len(names))]) + "."
+
+
+def save_figure(figure: plt.Figure, path: str | Path) -> None:
     """Write a matplotlib figure as a PNG file, whole or not at all."""
     with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150, bbox_inches="tight", facecolor="white")
+        temporary.write_bytes(figure_png(figure, dpi=150))
 
 
-def figure_png(figure: Figure) -> bytes:
+def figure_png(figure: plt.Figure, dpi: float | str = "figure") -> bytes:
     """A figure as the bytes of a PNG file."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", bbox_inches="tight", facecolor="white")
+    figure.savefig(file, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
     return file.getvalue()
 
 
@@ -48,11 +78,9 @@ def histogram_picture(picture: Tensor) -> Tensor:
     height, width, bins = 256, 420, 60
     share = torch.histc(picture, bins, min=-3, max=3) / picture.numel()
     tall = (share / 0.12).clamp(max=1).repeat_interleave(width // bins) * height
-    bars = torch.arange(height, 0, -1)[:, None] <= tall
     colour = torch.tensor([int(BLUE[i : i + 2], 16) / 127.5 - 1 for i in (1, 3, 5)])[:, None, None]
-    sheet = torch.where(bars, colour, 1.0)
-    for value in (-1, 0, 1):
-        sheet[:, :, round((value + 3) / 6 * (width - 1))] = 0.3
+    sheet = torch.where(torch.arange(height, 0, -1)[:, None] <= tall, colour, 1.0)
+    sheet[:, :, [round((value + 3) / 6 * (width - 1)) for value in (-1, 0, 1)]] = 0.3
     return sheet
 
 
@@ -64,172 +92,138 @@ def save_film(frames: Sequence[Frame], path: str | Path, scale: int = 6) -> None
         images[0].save(temporary, "GIF", save_all=True, append_images=images[1:], duration=times, loop=0)
 
 
-def row(pictures: Sequence[Tensor] | Tensor, titles: Sequence[str] = (), height: float = 3.2) -> Figure:
+def row(pictures: Pictures, titles: Sequence[str] = (), height: float = 3.2, alt: str = "") -> Figure:
     """Pictures side by side, each (3, H, W), with a title above each."""
-    return rows([pictures], titles=titles, height=height)
+    return rows([pictures], titles, height=height, alt=alt)
 
 
 def rows(
-    lines: Sequence[Sequence[Tensor] | Tensor],
-    titles: Sequence[str] = (),
-    labels: Sequence[str] = (),
-    height: float = 2.0,
+    lines: Sequence[Pictures], titles: Sequence[str] = (), labels: Sequence[str] = (), height: float = 2, alt: str = ""
 ) -> Figure:
     """Rows of pictures, each (3, H, W), with titles above the columns and labels left of the rows."""
-    count = len(lines[0])
-    figure, axes = plt.subplots(
-        len(lines),
-        count,
-        figsize=(height * count, (height + 0.15) * len(lines) + 0.4),
-        squeeze=False,
-        layout="tight",
-    )
+    high, wide = len(lines), len(lines[0])
+    figure, axes = _figure(high, wide, (height * wide, (height + 0.15) * high + 0.4))
     for line, axes_line in zip(lines, axes, strict=True):
         for picture, ax in zip(line, axes_line, strict=True):
             ax.imshow(to_image(picture), interpolation="auto")
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
+            ax.set(xticks=[], yticks=[], frame_on=False)
     for title, ax in zip(titles, axes[0], strict=False):
         ax.set_title(title, fontsize=FONT)
     for label, axes_line in zip(labels, axes, strict=False):
         axes_line[0].set_ylabel(label, fontsize=FONT)
-    plt.close(figure)  # a notebook shows the figure that a cell returns, once
-    return figure
+    one = "One picture" + ": " * bool(len(titles)) + " ".join(map(str, titles))
+    told = f"{high} rows of pictures, {wide} in each" if high > 1 else f"A row of {wide} pictures" if wide > 1 else one
+    return figure.saying(alt or _named(told, labels, () if told == one else titles))
 
 
-def film(frames: Sequence[Frame], columns: int = 10, which: int = 0) -> Figure:
-    """A generation as a strip: the noisy picture above, the current guess of the clean picture below.
+def film(frames: Sequence[Frame], columns: int = 10, which: int = 0, alt: str = "") -> Figure:
+    """A generation, all that `sample` yielded, as a strip: the noisy picture above, the current guess below.
 
-    Args:
-        frames: all that `sample` yielded.
-        columns: how many moments to show, evenly spread, first and last included.
-        which: which picture of the batch.
+    It shows so many `columns`, moments evenly spread, first and last included, of the picture `which` of the batch.
     """
     at = torch.linspace(0, len(frames) - 1, min(columns, len(frames))).round().int().tolist()
-    return rows(
-        [[frames[i].x_t[which] for i in at], [frames[i].x0_hat[which] for i in at]],
-        titles=[f"t = {frames[i].t:.2f}" for i in at],
-        labels=["noisy picture", "current guess"],
-    )
+    lines = [[frames[i].x_t[which] for i in at], [frames[i].x0_hat[which] for i in at]]
+    return rows(lines, [f"t = {frames[i].t:.2f}" for i in at], ["noisy picture", "current guess"], alt=alt)
 
 
-def histograms(pictures: Sequence[Tensor] | Tensor, titles: Sequence[str]) -> Figure:
+def histograms(pictures: Pictures, titles: Sequence[str], alt: str = "") -> Figure:
     """How often each pixel value occurs, one panel for each (3, H, W) picture, all on one scale."""
-    size = (3.4 * len(pictures), 3.2)
-    figure, axes = plt.subplots(1, len(pictures), figsize=size, sharey=True, squeeze=False, layout="tight")
+    figure, axes = _figure(1, len(pictures), (3.4 * len(pictures), 3.2), sharey=True)
     for picture, title, ax in zip(pictures, titles, axes[0], strict=True):
         ax.hist(picture.flatten().numpy(), bins=60, range=(-3, 3), density=True, color=BLUE)
         ax.set_title(title, fontsize=FONT)
         ax.set(xlim=(-3, 3), xticks=[-2, 0, 2], yticks=[])
         ax.tick_params(labelsize=FONT)
         ax.set_xlabel("pixel value", fontsize=FONT)
-    plt.close(figure)
-    return figure
+    told = [f"{title} (mean {x.mean():z.2f}, spread {x.std():.2f})" for title, x in zip(titles, pictures, strict=True)]
+    return figure.saying(alt or f"How often pixel values from -3 to 3 occur, left to right: {', '.join(told)}.")
 
 
-def _label(ax: Axes, xlabel: str, ylabel: str) -> None:
-    ax.set_xlabel(xlabel, fontsize=FONT)
-    ax.set_ylabel(ylabel, fontsize=FONT)
-    ax.tick_params(labelsize=FONT)
-    ax.grid(alpha=0.3)
-
-
-def _log_axis(ax: Axes) -> None:
-    """Make the vertical axis logarithmic; where it spans less than two decades, with plain numbers on it."""
-    ax.set_yscale("log")
-    low, high = ax.get_ylim()
-    if high < 100 * low:
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _lines(ax: Axes, series: Mapping[str, tuple[Sequence[float], Sequence[float]]], marked: bool = False) -> None:
-    """Draw lines with their legend, told apart by colour and dashes."""
+def _chart(ax: plt.Axes, series: Series, xlabel: str, ylabel: str, *, log: bool = False, marked: bool = False) -> str:
+    """Draw lines, told apart by colour and dashes, with a legend unless the name is ""; say in words where they run."""
     if len(series) > len(STYLES):
         raise ValueError(f"One figure shows up to {len(STYLES)} lines, not {len(series)}.")
     for (name, (x, y)), (colour, dashes, marker) in zip(series.items(), STYLES, strict=False):
         ax.plot(x, y, dashes, color=colour, marker=marker if marked else None, markersize=10, linewidth=3, label=name)
-    ax.legend(fontsize=FONT)
-
-
-def curve(x: Tensor, y: Tensor, xlabel: str, ylabel: str, *, log: bool = False, marks: Sequence[float] = ()) -> Figure:
-    """A line, with the points at x = marks picked out; `log` makes the vertical axis logarithmic."""
-    figure, ax = plt.subplots(figsize=(9, 4.5), layout="tight")
-    ax.plot(x, y, color=BLUE, linewidth=3)
-    if len(marks):
-        at = [int((x - mark).abs().argmin()) for mark in marks]
-        ax.plot(x[at], y[at], "o", color=ORANGE, markersize=12)
+    if "" not in series:
+        ax.legend(fontsize=FONT)
     if log:
         ax.set_yscale("log")
-    _label(ax, xlabel, ylabel)
-    plt.close(figure)
-    return figure
+        if np.ptp(np.log10(ax.get_ylim())) < 2:  # decades; on so few, plain numbers
+            ax.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter="")
+    ax.set_xlabel(xlabel, fontsize=FONT)
+    ax.set_ylabel(ylabel, fontsize=FONT)
+    ax.tick_params(labelsize=FONT)
+    ax.grid(alpha=0.3)
+    said = "{} goes from {:.4g} at {:.4g} to {:.4g} at {:.4g}, lowest {:.4g}, highest {:.4g}"
+    runs = [(name or "the line", y[0], x[0], y[-1], x[-1], min(y), max(y)) for name, (x, y) in series.items() if len(x)]
+    scale = " on a logarithmic scale" * (ax.get_yscale() == "log")
+    told = "; ".join(said.format(*run) for run in runs) or "nothing yet"
+    return f"chart of {ylabel}{scale} against {xlabel}: {told}."
+
+
+def curve(
+    x: Tensor, y: Tensor, xlabel: str, ylabel: str, *, log: bool = False, marks: Sequence[float] = (), alt: str = ""
+) -> Figure:
+    """A line, with the points at x = marks picked out; `log` makes the vertical axis logarithmic."""
+    figure = curves({"": (x, y)}, xlabel, ylabel, log=log)
+    at = [int((x - mark).abs().argmin()) for mark in marks]
+    figure.axes[0].plot(x[at], y[at], "o", color=ORANGE, markersize=12)
+    return figure.saying(alt or figure.alt + "".join(f" Picked out: {y[i]:.4g} at {x[i]:.4g}." for i in at))
 
 
 def curves(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-    xlabel: str,
-    ylabel: str,
-    *,
-    log: bool = False,
-    marked: bool = False,
+    series: Series, xlabel: str, ylabel: str, *, log: bool = False, marked: bool = False, alt: str = ""
 ) -> Figure:
     """Up to four lines in one figure, {name: (x, y)}, told apart by colour and dashes; `marked` shows each point."""
-    figure, ax = plt.subplots(figsize=(9, 4.5), layout="tight")
-    _lines(ax, series, marked)
-    if log:
-        _log_axis(ax)
-    _label(ax, xlabel, ylabel)
-    plt.close(figure)
-    return figure
+    figure, ((ax,),) = _figure(1, 1, (9, 4.5))
+    told = _chart(ax, series, xlabel, ylabel, log=log, marked=marked)
+    return figure.saying(alt or f"A {told}")
 
 
-def training(losses: Sequence[float], pictures: Tensor, title: str = "") -> Figure:
+def training(losses: Sequence[float], pictures: Tensor, title: str = "", alt: str = "") -> Figure:
     """The loss of each step so far, thin, and its average over the last 25, thick; below it a row of pictures."""
-    figure, (above, below) = plt.subplots(2, 1, figsize=(12, 5.6), height_ratios=[1.6, 1], layout="tight")
+    figure, ((above,), (below,)) = _figure(2, 1, (12, 5.6), height_ratios=[1.6, 1])
     steps = np.arange(1, len(losses) + 1)
     total = np.cumsum([0.0, *losses])
     start = np.maximum(steps - 25, 0)
     above.plot(steps, losses, color=BLUE, alpha=0.25)
-    above.plot(steps, (total[steps] - total[start]) / (steps - start), color=BLUE, linewidth=3)
     above.set_yscale("log")
+    average = (total[steps] - total[start]) / (steps - start)
+    told = _chart(above, {"": (steps, average)}, "step", "loss").replace("the line", "its average")
     above.set_title(title, fontsize=FONT)
-    _label(above, "step", "loss")
     below.imshow(to_image(grid(pictures, columns=len(pictures))), interpolation="nearest")
     below.axis("off")
-    plt.close(figure)
-    return figure
+    return figure.saying(alt or f"{title or 'Training'}: a {told} Below, pictures: {len(pictures)}.")
 
 
-def bars(scores: Mapping[str, Score]) -> Figure:
+def bars(scores: Mapping[str, Score], alt: str = "") -> Figure:
     """How much of what was asked for is right, a bar for each name, with its 95 % interval."""
-    figure, ax = plt.subplots(figsize=(9, 0.55 * len(scores) + 1.2), layout="tight")
-    for place, score in enumerate(scores.values()):
-        low, high = score.interval
-        ax.barh(place, 100 * score.right / score.of, color=BLUE, alpha=0.8)
-        ax.plot([100 * low, 100 * high], [place, place], color="black", linewidth=2.5)
+    figure, ((ax,),) = _figure(1, 1, (9, 0.55 * len(scores) + 1.2))
+    told = []
+    for place, (name, score) in enumerate(scores.items()):
+        share, low, high = (100 * part for part in (score.right / score.of, *score.interval))
+        ax.barh(place, share, color=BLUE, alpha=0.8)
+        ax.plot([low, high], [place, place], color="black", linewidth=2.5)
+        told.append(f"{name} {share:.0f} % (interval {low:.0f} to {high:.0f})")
     ax.set_yticks(range(len(scores)), list(scores), fontsize=FONT)
     ax.invert_yaxis()
     ax.set(xlim=(0, 101))
     ax.set_xlabel("kind and colour right, %", fontsize=FONT)
     ax.tick_params(labelsize=FONT)
-    plt.close(figure)
-    return figure
+    return figure.saying(alt or f"A bar for each share of kind and colour right: {', '.join(told)}.")
 
 
-def heat(values: Tensor, rows: Sequence[str], columns: Sequence[str] = (), digits: int | None = None) -> Figure:
-    """A table of numbers as colours: zero is white, more than zero blue, less than zero red.
+def heat(
+    values: Tensor, rows: Sequence[str], columns: Sequence[str] = (), digits: int | None = None, alt: str = ""
+) -> Figure:
+    """A table of numbers, (R, C), as colours: zero is white, more than zero blue, less than zero red.
 
-    Args:
-        values: (R, C) numbers.
-        rows: a name for each row.
-        columns: a name for each column; left out, the columns have none.
-        digits: write each number into its field, with so many digits after the point.
+    Rows have names, columns may have some; `digits` writes each number, with so many digits after the point.
     """
     high, wide = values.shape
-    field = 0.8 if columns else min(0.35, 10 / wide)  # inches
-    figure, ax = plt.subplots(figsize=(field * wide + 3, (0.6 if columns else 0.32) * high + 2.2 * bool(columns)))
+    field, line = (0.8, 0.6) if columns else (min(0.35, 10 / wide), 0.32)  # inches
+    figure, ((ax,),) = _figure(1, 1, (field * wide + 3, line * high + 2.2 * bool(columns)))
     most = values.abs().max().item() or 1.0
     ax.imshow(values.numpy(), cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
     ax.set_yticks(range(high), rows, fontsize=FONT)
@@ -239,21 +233,18 @@ def heat(values: Tensor, rows: Sequence[str], columns: Sequence[str] = (), digit
         shade = "white" if abs(value) > 0.6 * most else "black"
         ax.text(c, r, f"{value:.{digits}f}", ha="center", va="center", fontsize=FONT - 2, color=shade)
     figure.tight_layout()
-    plt.close(figure)
-    return figure
+    told = f"A table of {high} x {wide} numbers from {values.min():.4g} to {values.max():.4g} as colours"
+    return figure.saying(alt or _named(told, rows, columns))
 
 
-def beside(picture: Tensor, series: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str) -> Figure:
+def beside(picture: Tensor, series: Series, title: str, alt: str = "") -> Figure:
     """One (3, H, W) picture, such as a `grid`, and beside it up to four loss curves, {name: (steps, losses)}."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), width_ratios=[1, 1.5], layout="tight")
+    figure, ((left, right),) = _figure(1, 2, (10, 4), width_ratios=[1, 1.5])
     left.imshow(to_image(picture), interpolation="nearest")
     left.set_title(title, fontsize=FONT)
     left.set_axis_off()
-    _lines(right, series)
-    _log_axis(right)
-    _label(right, "step", "loss")
-    plt.close(figure)
-    return figure
+    told = _chart(right, series, "step", "loss", log=True)
+    return figure.saying(alt or f"Pictures: {title}. Beside them, a {told}")
 
 
 def folded(answers: Mapping[str, str]) -> Markdown:

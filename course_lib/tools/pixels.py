@@ -70,7 +70,7 @@ def enlarged(picture: Tensor, scale: int) -> Image.Image:
 def save_png(picture: Tensor, path: str | Path, scale: int = 1) -> None:
     """Write one (3, H, W) picture as a PNG file, every pixel a square of scale x scale; whole or not at all."""
     with whole_file(path) as temporary:
-        enlarged(picture, scale).save(temporary, "PNG")
+        temporary.write_bytes(png(picture, scale))
 
 
 def png(picture: Tensor, scale: int = 1) -> bytes:

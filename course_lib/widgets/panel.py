@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Sequence
 
 import ipywidgets as ui
 import torch
+from IPython.display import display
 from traitlets import Unicode
 
 from course_lib.classroom import show
@@ -34,13 +35,25 @@ class Panel(ui.VBox):
         self.task: asyncio.Task | None = None
         super().__init__([*children, self.message])
 
-    def _repr_mimebundle_(self, **options) -> dict:
-        name = re.sub("(?<!^)(?=[A-Z])", " ", type(self).__name__).lower()
-        still = {
-            "image/png": base64.b64encode(show.figure_png(self.figure())).decode(),
-            "text/plain": f"<{name}: run the cell to use it>",
-        }
-        return super()._repr_mimebundle_(**options) | still
+    def still(self) -> tuple[dict, dict]:
+        """What stands in a page without a kernel: a picture and its name, and what it shows in words."""
+        name, figure = re.sub("(?<!^)(?=[A-Z])", " ", type(self).__name__).lower(), self.figure()
+        picture = base64.b64encode(show.figure_png(figure)).decode()
+        return {"image/png": picture, "text/plain": f"<{name}: run the cell to use it>"}, figure.metadata
+
+    if hasattr(ui.Widget, "_repr_mimebundle_"):
+
+        def _repr_mimebundle_(self, **options) -> tuple[dict, dict]:
+            data, about = self.still()
+            return super()._repr_mimebundle_(**options) | data, about
+
+    else:  # ipywidgets 7, which some hosted notebooks have
+
+        def _ipython_display_(self, **options) -> None:
+            view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+            data, about = self.still()
+            display({"application/vnd.jupyter.widget-view+json": view} | data, about, raw=True)
+            self._handle_displayed(**options)
 
     def say(self, sentence: str = "") -> None:
         """Show a sentence under the controls, or none."""
@@ -60,6 +73,7 @@ class Panel(ui.VBox):
 class Picture(ui.Image):
     """A place for a PNG picture, grey at first; `what` it shows is told to those who cannot see it."""
 
+    tooltip = Unicode(None, allow_none=True).tag(sync=True)  # ipywidgets 7 has none
     description = Unicode().tag(sync=True)  # ipywidgets 8 shows no tooltip, and no picture, where this is missing
 
     def __init__(self, what: str, width: int = 256, value: bytes = BLANK):
