@@ -160,7 +160,7 @@ clean:  ## remove the environment, the drawn pictures and caches; what was train
 
 # .ready is written last: a set-up that was interrupted leaves none and is taken up again by the next call. The
 # pinned pip comes first, so that the same one finds the rest everywhere: Python brings one as old as itself.
-$(READY): pyproject.toml $(PINS) $(wildcard .jupyter/*)
+$(READY): pyproject.toml $(PINS) $(wildcard .jupyter/* .jupyter/*/*)
 	@rm -f $(READY)
 	@$(find_python); \
 	if ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
@@ -172,9 +172,11 @@ $(READY): pyproject.toml $(PINS) $(wildcard .jupyter/*)
 	@$(choose_index); \
 	$(PYTHON) -m pip install -c $(PINS) --no-deps $$index torch
 	$(PYTHON) -m pip install -c $(PINS) --no-build-isolation -e '.[$(EXTRAS)]'
-	mkdir -p $(VENV)/etc/ipython $(VENV)/share/jupyter/lab/settings
+	mkdir -p $(VENV)/etc/ipython $(VENV)/etc/jupyter $(addprefix $(VENV)/share/jupyter/,lab/settings nbconvert/templates)
 	cp .jupyter/ipython_kernel_config.py $(VENV)/etc/ipython/
+	cp .jupyter/jupyter_nbconvert_config.json $(VENV)/etc/jupyter/
 	cp .jupyter/overrides.json $(VENV)/share/jupyter/lab/settings/
+	cp -R .jupyter/told $(VENV)/share/jupyter/nbconvert/templates/
 	@touch $(READY)
 	@echo "The environment is ready."
 

@@ -1,6 +1,7 @@
 import html
 import inspect
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -20,6 +21,9 @@ from course_lib.judging.counts import Score
 from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame
 from course_lib.train import Report
+
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def frames(count):
@@ -244,7 +248,8 @@ def test_the_words_reach_the_html_of_a_notebook(tmp_path):
     path = tmp_path / "a.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells], metadata=kernel), path)
     run(path)
-    # nbconvert's template "lab" has no place for them, nor has JupyterLab (7.17.2 and 4.6.6)
-    page, _ = HTMLExporter(template_name="classic").from_filename(str(path))
+    # our template: nbconvert's "lab" has no place for them, nor has JupyterLab itself (7.17.2 and 4.6.6)
+    exporter = HTMLExporter(template_name="told", extra_template_basedirs=[str(ROOT / ".jupyter")])
+    page, _ = exporter.from_filename(str(path))
     row, watched, ours = map(html.unescape, re.findall(r'<img [^>]*\balt="([^"]*)"', page))
     assert row.endswith("x0, a < b.") and watched.startswith("after 1 step: ") and ours == "Two grey squares."

@@ -5,7 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
@@ -43,7 +43,11 @@ LESSONS = {  # lesson: (minutes for a learner, computing seconds that are fixed,
 
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that decide most."""
-    return {"Python": platform.python_version(), **{name: version(name) for name in ("torch", "jupyterlab")}}
+    found = {"Python": platform.python_version()}
+    for name in ("torch", "jupyterlab"):
+        with contextlib.suppress(PackageNotFoundError):  # a hosted notebook has a server of its own
+            found[name] = version(name)
+    return found
 
 
 def _numbers(name: str) -> list[float]:
