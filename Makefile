@@ -37,8 +37,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # see course_lib/__init__.py
 export GOMP_SPINCOUNT := 2000
 
-.PHONY: help env pictures lab test test-browser outputs bench bench-choices bench-controls bench-scaling bench-steps bench-scenes \
-    bench-peers tables weights figures checksums constraints clean
+.PHONY: help env pictures lab test quick test-browser outputs bench bench-choices bench-controls bench-scaling \
+    bench-steps bench-scenes bench-start bench-peers tables weights figures checksums constraints clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,11 @@ test: pictures  ## check style, run the tests, run every notebook and compare it
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg tests notebooks $(TESTFLAGS)
+
+quick: pictures  ## check style and what takes no training: for between, under two minutes
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m pytest -m "not slow" tests $(TESTFLAGS)
 
 test-browser: pictures  ## play with the widgets in a real JupyterLab in Chromium
 	@chromium=$$(command -v $(CHROMIUM)) || { echo "Chromium is missing. On Debian and Ubuntu: sudo apt install chromium" >&2; \
@@ -82,6 +87,9 @@ bench-steps: pictures  ## measure how good pictures are in few steps (under 20 m
 
 bench-scenes: $(READY)  ## measure two fruits in one sentence (under 10 minutes)
 	$(PYTHON) tests/benchmarks/scenes.py
+
+bench-start: pictures  ## measure how long a caller waits, beside an earlier commit (5 minutes, on an idle machine)
+	$(PYTHON) tests/benchmarks/start.py
 
 bench-peers: pictures $(PEERS_READY)  ## measure beside other projects (many hours; resumes; PEERS="--only NAME" for one)
 	PYTHONPATH="$(CURDIR)" $(PEERS_PYTHON) tests/benchmarks/peers.py $(PEERS)
@@ -114,11 +122,11 @@ weights: pictures  ## train again the networks that the course ships (over an ho
 	rm -f $(addsuffix /run.safetensors,runs/shipped runs/shuffled runs/scenes) runs/few_steps-*-steps.safetensors
 
 figures: $(READY)  ## make the pictures of the README again, from the shipped weights
-	$(PYTHON) -m course_lib generate "a green banana" --film --out data/green_banana.png
+	$(PYTHON) -m course_lib generate "a green banana" --steps 100 --film --out data/green_banana.png
 	$(PYTHON) -m course_lib generate "a blue apple" "a green banana" "a purple watermelon" "a green orange" \
-	    "a pink lemon" "a red pear" "a yellow strawberry" "brown grapes" --count 8 --out data/held_out.png
+	    "a pink lemon" "a red pear" "a yellow strawberry" "brown grapes" --count 8 --steps 100 --out data/held_out.png
 	$(PYTHON) -m course_lib generate "a red apple and a green banana" "a green apple and a red banana" \
-	    "two purple pears on a cream background" --count 6 --out data/two_fruits.png
+	    "two purple pears on a cream background" --count 6 --steps 100 --out data/two_fruits.png
 	$(PYTHON) -m course_lib draw "a red apple" "a yellow banana" "a green watermelon" "an orange orange" \
 	    "a yellow lemon" "a green pear" "a red strawberry" "purple grapes" --out data/fruit.png
 

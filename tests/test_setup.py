@@ -213,7 +213,7 @@ def test_the_library_imports_only_what_its_room_may(path):
 
 @pytest.mark.parametrize(
     "target",
-    ["help", "env", "lab", "test", "bench", "bench-choices", "bench-controls", "bench-scaling"]
+    ["help", "env", "lab", "test", "quick", "bench", "bench-start", "bench-choices", "bench-controls", "bench-scaling"]
     + ["bench-steps", "bench-scenes", "bench-peers", "tables"]
     + ["pictures", "weights", "constraints", "clean"],
 )

@@ -22,7 +22,6 @@ from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame
 from course_lib.train import Report
 
-
 ROOT = Path(__file__).resolve().parents[1]
 
 

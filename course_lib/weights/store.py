@@ -1,9 +1,12 @@
 """Networks and runs in files: safetensors, with all it takes to use them. Nothing in such a file can run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from course_lib.captions import NO_WORD
 from course_lib.noise import noise_levels
@@ -37,12 +40,13 @@ def load(path: str | Path, *classes: type[nn.Module]) -> nn.Module:
         raise ValueError(f"{path} holds a {kind}, but a {' or a '.join(by_name)} is needed.")
     try:
         config = about["config"]
-        with torch.device("meta"):  # shapes alone: settings from a bad file cost no memory
-            expected = {name: tensor.shape for name, tensor in by_name[kind](**config).state_dict().items()}
         if "vocabulary" in config:
             _check_settings(config)
+        with _no_more_than(sum(tensor.numel() for tensor in tensors.values())):
+            network = by_name[kind](**config)
     except (TypeError, LookupError, ArithmeticError, RuntimeError, ValueError) as error:
         raise ValueError(f"The settings in {path} make no {kind}: {error}") from error
+    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
     found = {name: tensor.shape for name, tensor in tensors.items()}
     if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
         name = wrong[0]
@@ -52,9 +56,26 @@ def load(path: str | Path, *classes: type[nn.Module]) -> nn.Module:
         )
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise ValueError(f"{path} holds numbers that are not finite: the training that made it went wrong.")
-    network = by_name[kind](**config)
     network.load_state_dict(tensors)
     return network.eval().requires_grad_(False)
+
+
+@contextmanager
+def _no_more_than(numbers: int) -> Iterator[None]:
+    """Refuse a network of more weights, before memory is taken for them: settings from a bad file cost none."""
+    left = 2 * numbers  # a good file that lacks some of its tensors is told so
+
+    def count(module: nn.Module, name: str, weights: nn.Parameter) -> None:
+        nonlocal left
+        left -= weights.numel()
+        if left < 0:
+            raise ValueError("they ask for far more weights than it holds")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _check_settings(config: dict) -> None:
