@@ -46,7 +46,7 @@ help:  ## list these targets
 env: $(READY)  ## make the environment in .venv (once; again only when its versions change)
 
 lab: pictures  ## open the course in JupyterLab (more options: LABFLAGS="--no-browser")
-	$(PYTHON) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" $(LABFLAGS) $(LAB_PAGE)
+	$(PYTHON) -m jupyterlab --ServerApp.root_dir="$$PWD" $(LABFLAGS) $(LAB_PAGE)
 
 test: pictures  ## check style, run the tests, run every notebook and compare its outputs
 	$(PYTHON) -m ruff check .
@@ -92,7 +92,7 @@ bench-start: pictures  ## measure how long a caller waits, beside an earlier com
 	$(PYTHON) tests/benchmarks/start.py
 
 bench-peers: pictures $(PEERS_READY)  ## measure beside other projects (many hours; resumes; PEERS="--only NAME" for one)
-	PYTHONPATH="$(CURDIR)" $(PEERS_PYTHON) tests/benchmarks/peers.py $(PEERS)
+	PYTHONPATH="$$PWD" $(PEERS_PYTHON) tests/benchmarks/peers.py $(PEERS)
 
 tables: $(READY)  ## write the tables of README.md and data/benchmarks/README.md from what was measured
 	$(PYTHON) tests/benchmarks/pages.py

@@ -1,6 +1,8 @@
 import csv
+import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,10 +17,11 @@ from course_lib import weights
 from course_lib.captions import encode
 from course_lib.classroom import broken
 from course_lib.commands import main as cli
+from course_lib.commands.options import sampling
 from course_lib.fruit.drawing import Fruit
 from course_lib.fruit.pictures import Pictures
 from course_lib.fruit.prompts import phrasings
-from course_lib.fruit.words import VOCABULARY
+from course_lib.fruit.words import HELD_OUT_PAIRS, TRAINING_PAIRS, VOCABULARY
 from course_lib.fruit.worlds import FRUIT
 from course_lib.judging.judge import Judge
 from course_lib.model import Denoiser
@@ -414,7 +417,11 @@ def test_evaluate_prints_one_json_object_and_nothing_else(capsys, untrained):
     said = capsys.readouterr()
     scores = json.loads(said.out)
     assert said.out.count("\n") == 1
-    assert {name: score["of"] for name, score in scores.items()} == {"held_out": 8, "seen": 448, "green banana": 1}
+    assert {name: score["of"] for name, score in scores.items()} == {
+        "held_out": len(HELD_OUT_PAIRS),
+        "seen": 8 * len(TRAINING_PAIRS),
+        "green banana": 1,
+    }
     for score in scores.values():
         low, high = score["interval"]
         assert 0 <= low <= score["right"] / score["of"] <= high <= 1
@@ -543,3 +550,61 @@ def test_the_command_line_works_from_a_shell(tmp_path):
     bad = shell("draw", "a red 🍐", "--out", str(tmp_path / "bad.png"))
     assert bad.returncode == 2 and bad.stdout == "" and bad.stderr.count("\n") == 1
     assert "never learned the word" in bad.stderr and list(tmp_path.iterdir()) == [out]
+
+
+# all terminals
+
+
+def shelled(command, **options):
+    options = {"shell": True, "executable": "/bin/bash", "cwd": ROOT, "capture_output": True, "timeout": 120} | options
+    return subprocess.run(command.replace("COURSE", f"'{sys.executable}' -m course_lib"), **options)
+
+
+@pytest.mark.parametrize("command", ["COURSE --help", "COURSE train --help", "COURSE draw 'a red apple' --out OUT"])
+def test_a_reader_who_has_seen_enough_ends_no_command_with_a_traceback(tmp_path, command):
+    done = shelled(f"{command.replace('OUT', str(tmp_path / 'x.png'))} | true; exit ${{PIPESTATUS[0]}}")
+    assert done.stderr == b"" and done.returncode in (0, 141)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_a_terminal_that_lacks_letters_is_answered_all_the_same(tmp_path, encoding):
+    options = dict(env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
+    for command in ("draw", "generate"):
+        done = shelled(f"COURSE {command} 'красное яблоко' --out {tmp_path / 'x.png'}", **options)
+        assert done.returncode == 2 and b"Traceback" not in done.stderr and b"never learned" in done.stderr
+    named = tmp_path / "яблоко.png"
+    done = shelled(f"COURSE draw 'a red apple' --size 16 --out '{named}'", **options)
+    assert done.returncode == 0 and b"Traceback" not in done.stderr and named.is_file()
+
+
+@pytest.mark.parametrize("name", ["a b", "$HOME", "it's", 'say "x"', "100 %", "a;b"])
+def test_a_folder_may_have_any_name(tmp_path, monkeypatch, name, denoiser_file):
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    assert run("draw", "a red apple", "--size", 16, "--out", "x.png") == 0
+    out = tmp_path / name / "deeper" / "y.png"
+    assert run("generate", "a red apple", "--steps", 1, "--weights", denoiser_file, "--out", out) == 0
+    assert (tmp_path / name / "x.png").is_file() and out.is_file()
+
+
+def test_no_option_does_nothing():
+    """Each option of a command is read by its `run`, or by what that calls in `options`."""
+    shared = inspect.getsource(sampling)
+    (commands,) = (a for a in cli.parser()._actions if a.dest not in ("help",))
+    for name, command in commands.choices.items():
+        source = inspect.getsource(sys.modules[f"course_lib.commands.{name}"])
+        source += shared if "sampling(args)" in source else ""
+        for action in command._actions:
+            read = re.search(rf"args\.{action.dest}\b|args, \"{action.dest}\"", source)
+            assert read or action.dest == "help", f"{name}: nothing reads --{action.dest}"
+
+
+@pytest.mark.parametrize("option", [["--wrong", "x.png"], ["--per-group", "2"], ["--scenes", "--per-pair", "2"]])
+def test_an_option_that_would_do_nothing_is_refused(capsys, option):
+    assert "--scenes only" in refused(capsys, "evaluate", *option)
+
+
+def test_a_missing_package_is_named_with_what_brings_it(tmp_path, capsys, monkeypatch, denoiser_file):
+    monkeypatch.setitem(sys.modules, "course_lib.classroom.show", None)
+    film = ["generate", "a red apple", "--film", "--steps", 1, "--weights", denoiser_file, "--out", tmp_path / "f.png"]
+    assert run(*film) == 2 and "pip install 'course-lib[classroom]'" in capsys.readouterr().err.splitlines()[-1]

@@ -8,6 +8,7 @@ from course_lib import sample, weights
 from course_lib.beyond.distill import HALVINGS, dealt_levels, distillation_loss, stages, two_step_target
 from course_lib.commands import main as cli
 from course_lib.fruit.pictures import Pictures
+from course_lib.fruit.words import HELD_OUT_PAIRS, TRAINING_PAIRS
 from course_lib.fruit.worlds import FRUIT
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise, noise_levels
@@ -307,4 +308,5 @@ def test_generate_and_evaluate_sample_as_the_network_was_made_for_or_as_asked(
     assert command("generate", "a red apple", "--weights", f"{file}.safetensors", *options) == 0
     assert asked == [scale] * steps
     assert command("evaluate", "--weights", f"{file}.safetensors", "--per-pair", 1, *options) == 0
-    assert asked == [scale] * steps * (1 + 8)  # 8 + 56 x 8 pictures, 64 at a time
+    portions = -(-(len(HELD_OUT_PAIRS) + 8 * len(TRAINING_PAIRS)) // 64)  # of the pictures of `evaluate`
+    assert asked == [scale] * steps * (1 + portions)

@@ -1,6 +1,6 @@
 import torch
 
-from course_lib.train import orthogonalise
+from course_lib.train import Muon, orthogonalise
 
 
 def textbook(x):
@@ -26,3 +26,33 @@ def test_all_directions_become_about_equally_long():
     before, after = torch.linalg.svdvals(m), torch.linalg.svdvals(orthogonalise([m])[0])
     assert before.max() / before.min() > 50
     assert after.min() > 0.6 and after.max() < 1.3
+
+
+def test_three_steps_are_those_of_pytorchs_muon_up_to_its_bfloat16():
+    """Nesterov's momentum, weight decay and scale; PyTorch's own takes matrices only and rounds to 8 bits."""
+    g = torch.Generator().manual_seed(0)
+    ours, theirs = (torch.nn.Parameter(torch.ones(24, 16)) for _ in range(2))
+    how = dict(lr=0.1, momentum=0.9, weight_decay=0.01)
+    optimizers = (
+        (ours, Muon([ours], **how)),
+        (theirs, torch.optim.Muon([theirs], **how, adjust_lr_fn="match_rms_adamw")),
+    )
+    for _ in range(3):
+        gradient = torch.randn(24, 16, generator=g)
+        for weight, optimizer in optimizers:
+            weight.grad = gradient.clone()
+            optimizer.step()
+            assert torch.equal(weight.grad, gradient)  # some published ones overwrite it
+    step = (ours - 1).norm()
+    assert step > 0.5 and (ours - theirs).norm() < 0.02 * step
+
+
+def test_a_convolution_counts_as_a_matrix_and_a_weight_without_a_gradient_stays():
+    g = torch.Generator().manual_seed(0)
+    kernel, gradient = torch.randn(2, 8, 4, 3, 3, generator=g)
+    flat, idle = torch.nn.Parameter(kernel.flatten(1).clone()), torch.nn.Parameter(torch.ones(2, 2))
+    kernel = torch.nn.Parameter(kernel.clone())
+    kernel.grad, flat.grad = gradient, gradient.flatten(1)
+    for weights in ([kernel, idle], [flat]):
+        Muon(weights, lr=0.1).step()
+    assert torch.equal(kernel.flatten(1), flat) and torch.equal(idle, torch.ones(2, 2))

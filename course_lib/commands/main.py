@@ -38,10 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")
     try:
-        args = parser().parse_args(arguments)
-        args.command_line = shlex.join(["python", "-m", "course_lib", *arguments])
-        args.run(args)
-        sys.stdout.flush()
+        try:
+            args = parser().parse_args(arguments)
+            args.command_line = shlex.join(["python", "-m", "course_lib", *arguments])
+            args.run(args)
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:  # who read our output has seen enough, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
