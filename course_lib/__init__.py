@@ -1,10 +1,8 @@
 """From noise to a green banana: a diffusion model small enough to read in an evening.
 
-Reading order: `noise`, `captions`, `model`, `train`, `sample` are the core. Around it: `fruit` draws the
-pictures, `data` collects them, `judge` scores what was generated, `weights` keeps networks in files, `folder`
-opens pictures of your own, `convert` speaks the notation of other papers, `show` makes figures, `widgets` things to
-touch, `checks` looks at exercises, and `python -m course_lib` is the command line. Beyond one fruit: `scenes` puts two
-into a picture, `attention` binds words to things, `scene_judge` scores that.
+The evening: `noise`, `captions`, `model`, `train`, `sample`, in this order. All else lives in rooms, each importing
+only what stands before it: `tools`, `fruit`, `own`, `beyond`, `judging`, `weights`, `classroom`, `checks`, `widgets`,
+`commands`. A room says in its first line who lives there.
 """
 
 import os

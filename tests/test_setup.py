@@ -27,6 +27,7 @@ LESSON_ROOMS = {"classroom", "checks", "widgets"}
 
 PERMITTED_AT_THE_TOP = {
     "notebooks",
+    "findings",
     "course_lib",
     "data",
     "tests",
