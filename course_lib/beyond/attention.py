@@ -20,12 +20,8 @@ from course_lib.noise import Levels, Pictures, Tokens
 class Attention(nn.Module):
     """Each of N things asks M words, and takes most from those that fit its question.
 
-    answer = attention v, with attention = softmax(q k / sqrt(d)).
-
-    Args:
-        width: numbers of a thing, which asks.
-        words_width: numbers of a word, which answers.
-        heads: how many questions each thing asks at once; divides width.
+    answer = attention v, with attention = softmax(q k / sqrt(d)). A thing has `width` numbers, a word `words_width`;
+    each thing asks as many questions at once as there are `heads`, which divide its width.
 
     Source: Vaswani et al. 2017, Attention Is All You Need (arXiv:1706.03762), eq. 1, section 3.2.2.
     """
@@ -99,9 +95,7 @@ class WordEncoder(nn.Module):
 class SceneDenoiser(nn.Module):
     """A U-Net that predicts the clean picture of a scene, and looks at the words of its caption as it does so.
 
-    Called as a `Denoiser` is: x0_hat = model(x_t, t, tokens). Every scale but the finest looks at the words.
-
-    Args: as for `Denoiser`; width is also that of a word.
+    Made and called as a `Denoiser` is; width is also that of a word. Every scale but the finest looks at the words.
 
     Source: cross-attention in a U-Net, Rombach et al. 2022 (arXiv:2112.10752), section 3.3.
     """

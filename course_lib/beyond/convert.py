@@ -11,13 +11,12 @@ from torch import Tensor
 
 from course_lib.noise import Levels, Pictures, expand_level
 
-# Levels: numbers, or tensors of any shape, which the answer keeps.
-
 
 def scale(t: Levels) -> Tensor:
     """The length of the two factors together: scale = sqrt((1 - t)^2 + t^2), from sqrt(1/2) in the middle to 1.
 
-    x_t / scale has variance 1 if the pictures have (it is "variance preserving"), as DDPM and DDIM want it.
+    x_t / scale has variance 1 if the pictures have (it is "variance preserving"), as DDPM and DDIM want it. Here and in
+    the next four t, alpha-bar or sigma may have any shape, and the answer has the same.
     """
     t = torch.as_tensor(t)
     expand_level(t.flatten().double(), t.flatten().double())  # refuses levels outside [0, 1]
@@ -64,9 +63,6 @@ def level_from_sigma(sigma: float | Tensor) -> Tensor:
     if not bool((sigma >= 0).all()):
         raise ValueError(f"sigma is how much noise there is, 0 or more, not {sigma.min():g}.")
     return torch.where(sigma.isinf(), 1.0, sigma / (1 + sigma))
-
-
-# Guesses: each is turned into the clean picture and back.
 
 
 def _level(t: Levels, x: Tensor, *, never: float | None = None) -> Tensor:
@@ -120,8 +116,8 @@ def x0_from_velocity(x_t: Pictures, velocity: Pictures, t: Levels) -> Pictures:
 def score_from_x0(x_t: Pictures, x0_hat: Pictures, t: Levels) -> Pictures:
     """Where noisy pictures become likelier, the gradient of log p(x_t): score = ((1 - t) x0_hat - x_t) / t^2.
 
-    That is -eps_hat / t: away from the noise. It is exact if x0_hat is the average of all clean pictures that
-    x_t can come from. Raises ValueError at t = 0.
+    That is -eps_hat / t: away from the noise. It is exact if x0_hat is the average of all clean pictures that x_t can
+    come from. Raises ValueError at t = 0.
 
     Source: denoising score matching, Vincent 2011; Song et al. 2021 (arXiv:2011.13456).
     """

@@ -90,13 +90,13 @@ def stages(
 ) -> Iterator[Stage]:
     """The stages from 16 guided steps down to a few. Train each one's run before you ask for the next.
 
+    The teacher, a denoiser, stays as it is. stage.run.ema is the result of a stage, and teaches the next; its `config`
+    says how many steps it was made for. Learning rate and seed are those of each `Run`.
+
     Args:
-        teacher: a denoiser, which stays as it is.
         steps: when to stop halving: 8, 4, 2 or 1.
         guidance_scale: of the first teacher; students are called without guidance, as teachers too.
-        learning_rate, seed: of each `Run`.
 
-    stage.run.ema is the result of a stage, and teaches the next; its `config` says how many steps it was made for.
     Raises ValueError as `distillation_loss`, and for a teacher that was distilled already.
     """
     if (made_for := sampling_of(teacher).steps) <= HALVINGS[0]:
