@@ -30,13 +30,13 @@ def test_each_loss_has_its_one_fault():
     x_t, t, tokens, loss = heard(denoising_loss)
     assert torch.equal(x_t[0], EPS[0]) and torch.equal(x_t[-1], X0[-1]) and torch.equal(t, T)
 
-    wrong = heard(broken.wrong_range_loss)[0]
+    wrong = heard(broken.FAULTS["wrong range"].loss)[0]
     assert torch.allclose(wrong[-1], (X0[-1] + 1) / 2) and torch.equal(wrong[0], EPS[0])
     assert torch.equal(heard(broken.swapped_loss)[0], X0)
     assert heard(broken.swapped_loss)[-1] == pytest.approx(loss, rel=1e-5)  # here input and target differ as much
     assert heard(broken.no_null_caption_loss)[2].tolist() == TOKENS[[0, 2, 3, 5]].tolist()
     assert torch.allclose(heard(broken.low_levels_loss)[1], T**3)
-    few = heard(broken.few_levels_loss)
+    few = heard(broken.FAULTS["too few levels"].loss)
     assert few[1].max() < 1 and torch.allclose(few[1], 0.6 * T) and not torch.equal(few[0][0], EPS[0])
 
 

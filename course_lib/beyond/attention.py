@@ -14,17 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.model import LevelEncoder, UNet, check_input, leave
+from course_lib.noise import Levels, Pictures, Tokens
 
 
 class Attention(nn.Module):
     """Each of N things asks M words, and takes most from those that fit its question.
 
-    answer = attention v, with attention = softmax(q k / sqrt(d)).
-
-    Args:
-        width: numbers of a thing, which asks.
-        words_width: numbers of a word, which answers.
-        heads: how many questions each thing asks at once; divides width.
+    answer = attention v, with attention = softmax(q k / sqrt(d)). A thing has `width` numbers, a word `words_width`;
+    each thing asks as many questions at once as there are `heads`, which divide its width.
 
     Source: Vaswani et al. 2017, Attention Is All You Need (arXiv:1706.03762), eq. 1, section 3.2.2.
     """
@@ -44,13 +41,11 @@ class Attention(nn.Module):
         """What the words say to each thing, and which words it looked at.
 
         Args:
-            x: (B, N, width) float32, the things that ask.
-            words: (B, M, words_width) float32, the words; of x itself, in self-attention.
+            x: (B, N, width), the things that ask.
+            words: (B, M, words_width); of x itself, in self-attention.
             known: (B, M) bool, which of the words there are; in each row at least one.
 
-        Returns:
-            x with the answer added, (B, N, width); and the attention, (B, N, M) in [0, 1], a mean over the heads,
-            whose rows sum to one.
+        Returns x with the answer added; and the attention, (B, N, M), a mean over the heads, whose rows sum to one.
         """
         q, k, v = (
             layer(h).unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, heads, N or M, d)
@@ -66,13 +61,7 @@ class WordEncoder(nn.Module):
     """Tokens to one vector for each word, which knows the words around it: a small transformer.
 
     Behind the words stands one more, "nothing", that is always there: who finds no word that concerns him looks at it,
-    and the null caption is made of it alone.
-
-    Args:
-        vocabulary_size: how many words there are, "no word" included.
-        max_words: the longest caption.
-        width: numbers of a word.
-        layers: how often the words look at one another.
+    and the null caption is made of it alone. `layers` says how often the words look at one another.
 
     Source: the encoder of Vaswani et al. 2017 (arXiv:1706.03762), with the norms first (Xiong et al. 2020,
     arXiv:2002.04745).
@@ -92,8 +81,8 @@ class WordEncoder(nn.Module):
         )
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, L) int64 tokens to words (B, L + 1, width) float32, and which of them there are, (B, L + 1) bool."""
+    def forward(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        """Tokens to words, (B, L + 1, width), and which of them there are, (B, L + 1) bool."""
         h = self.words(tokens) + self.places.weight[: tokens.shape[1]]
         h = torch.cat([h, self.nothing.expand(len(h), 1, -1)], dim=1)
         known = F.pad(tokens != 0, (0, 1), value=True)
@@ -106,9 +95,7 @@ class WordEncoder(nn.Module):
 class SceneDenoiser(nn.Module):
     """A U-Net that predicts the clean picture of a scene, and looks at the words of its caption as it does so.
 
-    Called as a `Denoiser` is: x0_hat = model(x_t, t, tokens). Every scale but the finest looks at the words.
-
-    Args: as for `Denoiser`; width is also that of a word.
+    Made and called as a `Denoiser` is; width is also that of a word. Every scale but the finest looks at the words.
 
     Source: cross-attention in a U-Net, Rombach et al. 2022 (arXiv:2112.10752), section 3.3.
     """
@@ -139,16 +126,11 @@ class SceneDenoiser(nn.Module):
         self.leave = leave(channels[0], patch)
 
     def forward(
-        self,
-        x_t: Tensor,
-        t: float | Tensor,
-        tokens: Tensor | None = None,
-        maps: list[Tensor] | None = None,
-    ) -> Tensor:
+        self, x_t: Pictures, t: Levels, tokens: Tokens | None = None, maps: list[Tensor] | None = None
+    ) -> Pictures:
         """Guess the clean picture, as `Denoiser.forward`.
 
-        Args:
-            maps: a list that takes the attention of each scale, (B, max_words + 1, h, w), see `attention_maps`.
+        maps: a list that takes the attention of each scale, (B, max_words + 1, h, w), see `attention_maps`.
         """
         tokens = check_input(self, x_t, tokens)
         words, known = self.words(tokens)
@@ -178,18 +160,11 @@ def _places(h: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def attention_maps(model: SceneDenoiser, x_t: Tensor, t: float | Tensor, tokens: Tensor) -> Tensor:
-    """Which places look at which word, on average over all that look.
+def attention_maps(model: SceneDenoiser, x_t: Pictures, t: Levels, tokens: Tokens) -> Tensor:
+    """Which places look at which word, on average over all that look; raises ValueError as `SceneDenoiser`.
 
-    Args:
-        x_t, t, tokens: as `SceneDenoiser` takes them.
-
-    Returns:
-        (B, max_words + 1, h, w) in [0, 1], as fine as the finest scale that looks: 8 x 8 for 64 pixels. Map i belongs
-        to word i of the caption, the last to "nothing". In each place the maps sum to one.
-
-    Raises:
-        ValueError: as `SceneDenoiser`.
+    Returns (B, max_words + 1, h, w) in [0, 1], as fine as the finest scale that looks: 8 x 8 for 64 pixels. Map i
+    belongs to word i of the caption, the last to "nothing". In each place the maps sum to one.
 
     Source: Tang et al. 2022, What the DAAM (arXiv:2210.04885), section 3.1, without its sum over the steps.
     """

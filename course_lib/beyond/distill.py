@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_lib.noise import add_noise, expand_level, noise_levels
+from course_lib.noise import Model, Pictures, Tokens, add_noise, expand_level, noise_levels
 from course_lib.sample import denoise_step, guided, sampling_of
 from course_lib.train import Run
 
@@ -22,26 +22,17 @@ HALVINGS = (8, 4, 2, 1)  # steps of the students, one after another; the first t
 
 @torch.no_grad()
 def two_step_target(
-    teacher: Callable, x_t: Tensor, t: Tensor, tokens: Tensor, *, steps: int, guidance_scale: float = 1.0
-) -> Tensor:
+    teacher: Model, x_t: Pictures, t: Tensor, tokens: Tokens, *, steps: int, guidance_scale: float = 1.0
+) -> Pictures:
     """The guess with which one step lands where the teacher lands in two: x0_target = (x_s - (s/t) x_t) / (1 - s/t).
 
     The teacher goes from t to m = t - 1 / (2 steps) and on to s = t - 1 / steps; the formula is `denoise_step` from
     t to s, solved for its guess. At s = 0 the target is the teacher's last guess.
 
     Args:
-        teacher: any callable (x_t, t, tokens) -> x0_hat.
-        x_t: (B, 3, H, W) float, noisy pictures.
-        t: (B,) float, their noise levels in [1 / steps, 1].
-        tokens: (B, L) int64, captions.
+        t: (B,), in [1 / steps, 1]; ValueError for other levels.
         steps: how many the student takes from noise to picture; the teacher takes twice as many.
         guidance_scale: of the teacher, see `guided`.
-
-    Returns:
-        x0_target, (B, 3, H, W), without gradients; it may leave [-1, 1].
-
-    Raises:
-        ValueError: a level lies outside [1 / steps, 1].
 
     Source: Salimans and Ho 2022, Progressive Distillation (arXiv:2202.00512), algorithm 2; the guided teacher
     from Meng et al. 2023 (arXiv:2210.03142), section 3, their two kinds of stages in one.
@@ -63,26 +54,21 @@ def dealt_levels(count: int, generator: torch.Generator, *, steps: int) -> Tenso
     return noise_levels(steps)[torch.arange(count) % steps]
 
 
-def distillation_loss(teacher: Callable, steps: int, guidance_scale: float = 1.0) -> Callable:
+def distillation_loss(teacher: Model, steps: int, guidance_scale: float = 1.0) -> Callable:
     """A loss for `train` that makes a student of so many steps: mean of |x0_hat - x0_target|^2 / t^2.
 
     What counts is where a step lands. An error of the guess goes over into x_s with the factor 1 - s/t = 1 / (steps t),
     so this is steps^2 times the squared error of x_s.
 
-    Args as for `two_step_target`; steps: 8, 4, 2 or 1.
-
-    Returns:
-        A function with the arguments and the answer of `denoising_loss`.
-
-    Raises:
-        ValueError: steps or guidance_scale is out of range.
+    It has the arguments and the answer of `denoising_loss`. steps: 8, 4, 2 or 1; the rest is as for `two_step_target`.
+    Raises ValueError if steps or guidance_scale is out of range.
     """
     if steps not in HALVINGS:
         raise ValueError(f"A student takes 8, 4, 2 or 1 steps, half as many at each stage, not {steps!r}.")
     if not abs(guidance_scale) < float("inf"):
         raise ValueError(f"The guidance scale must be a finite number, not {guidance_scale}.")
 
-    def loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+    def loss(model: Model, x0: Pictures, t: Tensor, eps: Pictures, tokens: Tokens) -> Tensor:
         x_t = add_noise(x0, t, eps)
         x0_target = two_step_target(teacher, x_t, t, tokens, steps=steps, guidance_scale=guidance_scale)
         return ((model(x_t, t, tokens) - x0_target) ** 2 / expand_level(t, x0) ** 2).mean()
@@ -104,18 +90,14 @@ def stages(
 ) -> Iterator[Stage]:
     """The stages from 16 guided steps down to a few. Train each one's run before you ask for the next.
 
+    The teacher, a denoiser, stays as it is. stage.run.ema is the result of a stage, and teaches the next; its `config`
+    says how many steps it was made for. Learning rate and seed are those of each `Run`.
+
     Args:
-        teacher: a denoiser, which stays as it is.
         steps: when to stop halving: 8, 4, 2 or 1.
         guidance_scale: of the first teacher; students are called without guidance, as teachers too.
-        learning_rate, seed: of each `Run`.
 
-    Yields:
-        A `Stage` for 8 steps, 4 steps and so on. stage.run.ema is its result, and teaches the next; its `config` says
-        how many steps it was made for.
-
-    Raises:
-        ValueError: as `distillation_loss`; or the teacher was distilled already.
+    Raises ValueError as `distillation_loss`, and for a teacher that was distilled already.
     """
     if (made_for := sampling_of(teacher).steps) <= HALVINGS[0]:
         raise ValueError(f"This network is distilled already, to {made_for} steps. Give its teacher.")
@@ -124,7 +106,6 @@ def stages(
         student = copy.deepcopy(teacher).requires_grad_(True)
         student.config = student.config | dict(steps=halved, guidance_scale=1.0)
         run = Run(student, learning_rate=learning_rate, seed=seed)
-        yield Stage(
-            halved, run, partial(dealt_levels, steps=halved), distillation_loss(teacher, halved, guidance_scale)
-        )
+        loss = distillation_loss(teacher, halved, guidance_scale)
+        yield Stage(halved, run, partial(dealt_levels, steps=halved), loss)
         teacher, guidance_scale = run.ema, 1.0

@@ -7,12 +7,11 @@ for the step before.
 
 from collections.abc import Callable
 
-from torch import Tensor
-
+from course_lib.noise import Pictures
 from course_lib.sample import denoise_step
 
 
-def look_back_step(x_t: Tensor, x0_hat: Tensor, x0_before: Tensor, r: float, t: float, s: float) -> Tensor:
+def look_back_step(x_t: Pictures, x0_hat: Pictures, x0_before: Pictures, r: float, t: float, s: float) -> Pictures:
     """A step that counts on the guess to go on changing as it did since the last one.
 
     x_s = x0_hat + (s / t) (x_t - x0_hat) + (t - s)^2 / (r^2 - t^2) (x0_hat - x0_before).
@@ -21,17 +20,8 @@ def look_back_step(x_t: Tensor, x0_hat: Tensor, x0_before: Tensor, r: float, t: 
     u from 1 / t to 1 / s. Let the guess follow a straight line over t^2 through its last two values (towards t = 0 a
     guess flattens out like t^2): the integral then has the closed form above.
 
-    Args:
-        x_t: (B, 3, H, W) float, noisy pictures at level t.
-        x0_hat: (B, 3, H, W) float, the guess made at t.
-        x0_before: (B, 3, H, W) float, the guess made one step earlier, at level r.
-        r, t, s: noise levels with 1 >= r > t > s >= 0, numbers.
-
-    Returns:
-        x_s, (B, 3, H, W), the slightly less noisy pictures.
-
-    Raises:
-        ValueError: as `denoise_step`.
+    x0_hat is the guess made at t, x0_before the one made a step earlier, at r; the levels are numbers with
+    1 >= r > t > s >= 0. Raises ValueError as `denoise_step`.
 
     Source: the idea of DPM-Solver++(2M), Lu et al. 2022 (arXiv:2211.01095), algorithm 2, with the line drawn over t^2
     in place of log((1 - t) / t), which has no end at t = 1.
@@ -39,20 +29,19 @@ def look_back_step(x_t: Tensor, x0_hat: Tensor, x0_before: Tensor, r: float, t: 
     return denoise_step(x_t, x0_hat, t, s) + (t - s) ** 2 / (r**2 - t**2) * (x0_hat - x0_before)
 
 
-def second_order_step() -> Callable[[Tensor, Tensor, float, float], Tensor]:
+def second_order_step() -> Callable[[Pictures, Pictures, float, float], Pictures]:
     """Make a step for `sample(step=...)` that remembers the last guess and takes `look_back_step`.
 
     It costs no extra call of the network. With twice as many steps its error falls to a quarter, that of
     `denoise_step` to a half. The first step has no guess before it, and is a `denoise_step`; so is the last, to
     s = 0, which lands on x0_hat.
 
-    Returns:
-        A function (x_t, x0_hat, t, s) -> x_s, t and s being numbers. It starts afresh whenever t is not the level to
-        which it went last, so one of them can serve one generation after another.
+    The step starts afresh whenever t is not the level to which it went last, so one of them can serve one generation
+    after another.
     """
     last: list = [None, None, None]  # r, the guess made there, and the level that step went to
 
-    def step(x_t: Tensor, x0_hat: Tensor, t: float, s: float) -> Tensor:
+    def step(x_t: Pictures, x0_hat: Pictures, t: float, s: float) -> Pictures:
         r, x0_before, reached = last
         last[:] = t, x0_hat, s
         if reached != t or s == 0:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from course_lib.captions import encode, null_tokens
 from course_lib.fruit.words import VOCABULARY
 from course_lib.model import Denoiser
-from course_lib.noise import add_noise, expand_level
+from course_lib.noise import Model, Pictures, Tokens, add_noise, expand_level
 from course_lib.sample import generate
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.files import DATA, read_tensors, write_tensors
@@ -28,36 +28,26 @@ PROMPTS = (
 STEPS = 400
 
 
-def plain_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+def plain_loss(model: Model, x0: Pictures, t: Tensor, eps: Pictures, tokens: Tokens) -> Tensor:
     """`denoising_loss` without its weight: mean of |x0_hat - x0|^2. No fault, but another balance of the levels."""
     return ((model(add_noise(x0, t, eps), t, tokens) - x0) ** 2).mean()
 
 
-def low_levels_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+def low_levels_loss(model: Model, x0: Pictures, t: Tensor, eps: Pictures, tokens: Tokens) -> Tensor:
     """`denoising_loss` at t^3 in place of t, mostly low levels. No fault, but another choice of them."""
     return denoising_loss(model, x0, t**3, eps, tokens)
 
 
-def wrong_range_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
-    """Pictures in [0, 1] where [-1, 1] is expected."""
-    return denoising_loss(model, (x0 + 1) / 2, t, eps, tokens)
-
-
-def swapped_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+def swapped_loss(model: Model, x0: Pictures, t: Tensor, eps: Pictures, tokens: Tokens) -> Tensor:
     """The clean picture goes in and the noisy one is asked for, instead of the other way round."""
     x_t_hat = model(x0, t, tokens)
     return ((x_t_hat - add_noise(x0, t, eps)) ** 2 / expand_level(t, x0).clamp(min=0.3) ** 2).mean()
 
 
-def no_null_caption_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
+def no_null_caption_loss(model: Model, x0: Pictures, t: Tensor, eps: Pictures, tokens: Tokens) -> Tensor:
     """Only the pictures that still have a caption are trained on."""
     said = tokens.any(dim=1)
     return denoising_loss(model, x0[said], t[said], eps[said], tokens[said])
-
-
-def few_levels_loss(model: Callable, x0: Tensor, t: Tensor, eps: Tensor, tokens: Tensor) -> Tensor:
-    """The road ends at t = 0.6, so pure noise never occurs."""
-    return denoising_loss(model, x0, 0.6 * t, eps, tokens)
 
 
 class RandomLayer(nn.Module):
@@ -67,7 +57,7 @@ class RandomLayer(nn.Module):
         super().__init__()
         self.denoiser = denoiser
 
-    def forward(self, x_t: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
+    def forward(self, x_t: Pictures, t: Tensor, tokens: Tokens) -> Pictures:
         """As `Denoiser.forward`, and then a layer that no optimiser knows of."""
         layer = nn.Conv2d(3, 3, 3, padding=1)  # belongs in __init__
         return layer(self.denoiser(x_t, t, tokens))
@@ -93,7 +83,7 @@ FAULTS = {
         "The pictures were given in [0, 1] in place of [-1, 1], and what came out was shown as if in [-1, 1].",
         "The fruits are all there, but pale, and nothing is dark. The loss is far lower than the healthy one.",
         "Smaller numbers make smaller errors, so that a low loss proves nothing here. Write 2 * x - 1.",
-        loss=wrong_range_loss,
+        loss=lambda model, x0, t, eps, tokens: denoising_loss(model, (x0 + 1) / 2, t, eps, tokens),
     ),
     "x0 and x_t swapped": Fault(
         "The clean picture went into the network, and the noisy one was asked for.",
@@ -111,7 +101,7 @@ FAULTS = {
         "The road ended at t = 0.6, so the network never saw pure noise, where sampling begins.",
         "The loss ends below the healthy one, so something easier was learned. The pieces are crisp, the whole lost.",
         "Let the levels go up to t = 1 itself, in some of the training examples.",
-        loss=few_levels_loss,
+        loss=lambda model, x0, t, eps, tokens: denoising_loss(model, x0, 0.6 * t, eps, tokens),
     ),
     "no EMA": Fault(
         "The pictures were made with the weights of the moment, in the middle of a run with a high learning rate.",
@@ -143,7 +133,7 @@ class BrokenRun(NamedTuple):
     """What a run left behind."""
 
     losses: Tensor  # (STEPS,) float32
-    pictures: Tensor  # (16, 3, 32, 32) float32 in [-1, 1]: `PROMPTS`, then four without a caption
+    pictures: Pictures  # sixteen of 32 x 32 pixels, in [-1, 1]: `PROMPTS`, then four without a caption
 
 
 def start(fault: Fault, seed: int = 0) -> Run:
@@ -152,8 +142,8 @@ def start(fault: Fault, seed: int = 0) -> Run:
     return Run(fault.network(), learning_rate=fault.learning_rate, seed=seed)
 
 
-def practise(run: Run, fault: Fault, x0: Tensor, tokens: Tensor, steps: int = STEPS) -> Iterator[Report]:
-    """Train with a fault in it, for so many steps. Arguments and reports as for `train`."""
+def practise(run: Run, fault: Fault, x0: Pictures, tokens: Tokens, steps: int = STEPS) -> Iterator[Report]:
+    """Train with a fault in it, for so many steps, on `random_batches` of x0 and tokens; yields reports as `train`."""
     batches = random_batches(x0, tokens, run.generator)
     for report in train(run, batches, steps=round(fault.whole * steps), loss=fault.loss):
         yield report._replace(done=report.step / steps)
@@ -161,8 +151,8 @@ def practise(run: Run, fault: Fault, x0: Tensor, tokens: Tensor, steps: int = ST
             return
 
 
-def paint(run: Run, fault: Fault, seed: int = 1) -> Tensor:
-    """The sixteen pictures of a run: (16, 3, 32, 32), always of the same captions and the same noise."""
+def paint(run: Run, fault: Fault, seed: int = 1) -> Pictures:
+    """The sixteen pictures of a run, always of the same captions and the same noise."""
     tokens = torch.cat([encode(PROMPTS, VOCABULARY), null_tokens(4)])
     torch.manual_seed(seed)  # for layers made on the way
     model = run.ema if fault.averaged else run.model.eval()
@@ -170,15 +160,10 @@ def paint(run: Run, fault: Fault, seed: int = 1) -> Tensor:
     return generate(model, tokens, generator=generator, guidance_scale=fault.guidance_scale)
 
 
-def make(path: str | Path, x0: Tensor, tokens: Tensor, *, steps: int = STEPS, seed: int = 0, bar: Bar = no_bar) -> None:
-    """Train the healthy run and the seven broken ones, and write their losses and pictures to one file.
-
-    Args:
-        path: the file.
-        x0, tokens: what to train on, as for `train`.
-        steps, seed: of each run.
-        bar: shows progress, such as `tqdm`.
-    """
+def make(
+    path: str | Path, x0: Pictures, tokens: Tokens, *, steps: int = STEPS, seed: int = 0, bar: Bar = no_bar
+) -> None:
+    """Train the healthy run and the seven broken ones alike, and write their losses and pictures to one file."""
     tensors = {}
     for name, fault in {"healthy": HEALTHY, **FAULTS}.items():
         run = start(fault, seed)
@@ -189,18 +174,12 @@ def make(path: str | Path, x0: Tensor, tokens: Tensor, *, steps: int = STEPS, se
 
 
 def load(path: str | Path = DATA / "broken.safetensors") -> dict[str, BrokenRun]:
-    """The shipped runs by name: "healthy", and every key of `FAULTS`.
-
-    Raises:
-        FileNotFoundError, ValueError: as `read_tensors`; or the file holds something else.
-    """
+    """The shipped runs: "healthy", and one for each of `FAULTS`. Raises as `read_tensors`, and for another file."""
     tensors, about = read_tensors(path)
     if about.get("kind") != "broken runs":
         raise ValueError(f"{path} holds no broken runs. `python -m course_lib broken` makes them.")
-    return {
-        name: BrokenRun(tensors[f"{name}.losses"], from_bytes(tensors[f"{name}.pictures"]))
-        for name in ("healthy", *FAULTS)
-    }
+    runs = ("healthy", *FAULTS)
+    return {name: BrokenRun(tensors[f"{name}.losses"], from_bytes(tensors[f"{name}.pictures"])) for name in runs}
 
 
 def in_order(seed: int = 7) -> dict[str, str]:

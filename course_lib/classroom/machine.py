@@ -3,7 +3,7 @@
 import contextlib
 import os
 import platform
-import time
+import timeit
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -78,12 +78,7 @@ def memory() -> tuple[float, float]:
 
 def _median_seconds(work: Callable[[], object], count: int) -> float:
     """The median time of `count` calls, after two that warm up."""
-    times = []
-    for _ in range(count + 2):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return median(times[2:])
+    return median(timeit.repeat(work, number=1, repeat=count + 2)[2:])
 
 
 def training_step_seconds(count: int = 9) -> float:
@@ -104,11 +99,7 @@ def sampling_step_seconds(count: int = 19) -> float:
 def concerns(python: tuple[int, ...], cores: int, threads: int, free: float) -> list[str]:
     """What stands in the way of the course, in words; an empty list if nothing does.
 
-    Args:
-        python: its version, such as (3, 12).
-        cores: how many this process may use.
-        threads: how many PyTorch uses.
-        free: memory in GiB.
+    cores are those that this process may use, threads those that PyTorch uses; free is memory in GiB.
     """
     found = []
     if python < OLDEST_PYTHON:
@@ -162,10 +153,8 @@ def forecast(step: float) -> Markdown:
     """
     slower = step / REFERENCE_STEP
     lines = ["| lesson | you, reading and trying | your computer, of that |", "| --- | --- | --- |"]
-    total = 0.0
-    for lesson, (minutes, fixed, scaling) in LESSONS.items():
-        total += (seconds := fixed + slower * scaling)
-        lines.append(f"| {lesson} | {minutes} min | {about(seconds)} |")
+    computing = {lesson: fixed + slower * scaling for lesson, (_, fixed, scaling) in LESSONS.items()}
+    lines += [f"| {lesson} | {LESSONS[lesson][0]} min | {about(took)} |" for lesson, took in computing.items()]
     hours = sum(minutes for minutes, _, _ in LESSONS.values()) / 60
-    lines.append(f"| **all ten** | **about {hours:.0f} hours** | **{about(total)}** |")
+    lines.append(f"| **all ten** | **about {hours:.0f} hours** | **{about(sum(computing.values()))}** |")
     return Markdown("\n".join(lines))

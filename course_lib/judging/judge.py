@@ -16,7 +16,7 @@ from course_lib.fruit.prompts import phrasings
 from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS, VOCABULARY
 from course_lib.judging.counts import Score
 from course_lib.judging.exam import examine
-from course_lib.noise import Model
+from course_lib.noise import Model, Pictures
 from course_lib.tools.bars import Bar, no_bar
 
 JUDGE_SEED, TEST_SEED = 1_000_001, 1_000_002  # of the judge's drawings; the training pictures have seed 0
@@ -32,12 +32,7 @@ def eye(width: int, strides: Sequence[int]) -> nn.Sequential:
 
 
 class Judge(nn.Module):
-    """A small convolutional classifier of 32 x 32 pictures.
-
-    Args:
-        width: channels after the first convolution.
-        kinds, colours: what it can name.
-    """
+    """A small convolutional classifier of 32 x 32 pictures, with `width` channels after the first convolution."""
 
     def __init__(self, width: int = 32, kinds: Sequence[str] = KINDS, colours: Sequence[str] = COLOURS):
         super().__init__()
@@ -46,41 +41,41 @@ class Judge(nn.Module):
         self.kind = nn.Linear(128, len(kinds))
         self.colour = nn.Linear(128, len(colours))
 
-    def features(self, x: Tensor) -> Tensor:
-        """What the judge sees in (B, 3, 32, 32) pictures: (B, 128) float32. Values beyond [-1, 1] are clipped.
-
-        Raises:
-            ValueError: the pictures have another shape.
-        """
+    def features(self, x: Pictures) -> Tensor:
+        """What the judge sees in pictures, clipped to [-1, 1]: (B, 128). ValueError unless they are (B, 3, 32, 32)."""
         if x.shape[1:] != (3, 32, 32):
             raise ValueError(f"The judge looks at pictures of shape (B, 3, 32, 32), not {tuple(x.shape)}.")
         return self.look(x.clamp(-1, 1))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 3, 32, 32) pictures to (B, kinds) logits and (B, colours) logits."""
+    def forward(self, x: Pictures) -> tuple[Tensor, Tensor]:
+        """Pictures to (B, kinds) logits and (B, colours) logits."""
         seen = self.features(x)
         return self.kind(seen), self.colour(seen)
 
     @torch.no_grad()
-    def name(self, x: Tensor) -> list[tuple[str, str]]:
+    def name(self, x: Pictures) -> list[tuple[str, str]]:
         """The most likely (kind, colour) of each picture."""
         kind, colour = self(x)
         kinds, colours = self.config["kinds"], self.config["colours"]
         return [(kinds[k], colours[c]) for k, c in zip(kind.argmax(1), colour.argmax(1), strict=True)]
 
 
-def blur_and_noise(x: Tensor, blurred: Tensor, generator: torch.Generator) -> Tensor:
-    """Blur those of (B, 3, H, W) pictures where `blurred`, (B, 1, 1, 1) bool, is true; add a little noise to all."""
+def blur_and_noise(x: Pictures, blurred: Tensor, generator: torch.Generator) -> Pictures:
+    """Blur those pictures where `blurred`, (B, 1, 1, 1) bool, is true; add a little noise to all."""
     x = torch.where(blurred, F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1), x)
     return x + 0.1 * torch.rand(len(x), 1, 1, 1, generator=generator) * torch.randn(x.shape, generator=generator)
 
 
-def fit(judge: nn.Module, loss: Callable[[], Tensor], steps: int) -> Iterator[float]:
-    """Make a loss small by AdamW, with a learning rate that rises and falls once; yields the loss of each step."""
+def fit(judge: nn.Module, loss: Callable, count: int, steps: int, seed: int) -> Iterator[float]:
+    """Make a loss small by AdamW, with a learning rate that rises and falls once; yields the loss of each step.
+
+    The loss is asked for 64 of `count` drawings at a time, as loss(their places, generator).
+    """
+    g = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=0.05, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
     for _ in range(steps):
-        error = loss()
+        error = loss(torch.randint(count, (64,), generator=g), g)
         optimizer.zero_grad()
         error.backward()
         optimizer.step()
@@ -93,36 +88,26 @@ def train_judge(
 ) -> Iterator[float]:
     """Train a judge in place on its own drawings, slightly blurred, noised and mirrored at random.
 
-    The blur and the noise keep it from going by details that a generated picture may lack.
-
-    Yields:
-        The loss after each step.
+    The blur and the noise keep it from going by details that a generated picture may lack. Yields as `fit`.
     """
     fruits = random_fruits(ALL_PAIRS, per_pair, JUDGE_SEED)
     pictures = draw_many(fruits, bar=bar)
     kinds = torch.tensor([judge.config["kinds"].index(f.kind) for f in fruits])
     colours = torch.tensor([judge.config["colours"].index(f.colour) for f in fruits])
-    g = torch.Generator().manual_seed(seed)
 
-    def loss() -> Tensor:
-        pick = torch.randint(len(pictures), (64,), generator=g)
+    def loss(pick: Tensor, g: torch.Generator) -> Tensor:
         x = pictures[pick]
         mirrored, blurred = torch.rand(2, 64, 1, 1, 1, generator=g) < 0.5
         kind, colour = judge(blur_and_noise(torch.where(mirrored, x.flip(-1), x), blurred, g))
         return F.cross_entropy(kind, kinds[pick]) + F.cross_entropy(colour, colours[pick])
 
-    yield from fit(judge, loss, steps)
+    yield from fit(judge, loss, len(pictures), steps, seed)
 
 
-def score(judge: Judge, pictures: Tensor, pairs: Sequence[tuple[str, str]]) -> Score:
+def score(judge: Judge, pictures: Pictures, pairs: Sequence[tuple[str, str]]) -> Score:
     """Count the pictures in which the judge finds both the kind and the colour that were asked for.
 
-    Args:
-        pictures: (B, 3, 32, 32) float32.
-        pairs: B times (kind, colour).
-
-    Raises:
-        ValueError: there are not as many pairs as pictures, or the pictures have another shape.
+    pairs: (kind, colour) for each. Raises ValueError if there are not as many as pictures, and as `Judge.features`.
     """
     if len(pictures) != len(pairs):
         raise ValueError(f"Every picture needs its pair: there are {len(pictures)} pictures and {len(pairs)} pairs.")
@@ -137,24 +122,12 @@ def score_drawings(judge: Judge, count: int = 2000, bar: Bar = no_bar) -> Score:
 
 
 def evaluate(
-    model: Model,
-    judge: Judge,
-    *,
-    per_pair: int = 32,
-    per_seen_pair: int = 8,
-    seed: int = 0,
-    bar: Bar = no_bar,
-    **how,
+    model: Model, judge: Judge, *, per_pair: int = 32, per_seen_pair: int = 8, seed: int = 0, bar: Bar = no_bar, **how
 ) -> dict[str, Score]:
-    """Ask the denoiser for every pair of kind and colour, and have the judge count.
+    """Ask the denoiser for every pair of kind and colour, and have the judge count: "held_out", "seen", "green banana".
 
-    Args:
-        per_pair, per_seen_pair: pictures for each held-out and for each training pair.
-        seed: of the noise.
-        how: steps and guidance_scale, see `sample`.
-
-    Returns:
-        Scores with the keys "held_out", "seen" and "green banana".
+    per_pair, per_seen_pair: pictures for each held-out and for each training pair. The seed is that of the noise; `how`
+    may be steps and guidance_scale, see `sample`.
     """
     groups = {"held_out": (HELD_OUT_PAIRS, per_pair), "seen": (TRAINING_PAIRS, per_seen_pair)}
     pairs = {group: [pair for pair in named for _ in range(count)] for group, (named, count) in groups.items()}

@@ -1,29 +1,21 @@
 """How good are the pictures? Numbers beside the judge's counts: is it a copy, is it like real ones, does it vary."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from course_lib.noise import add_noise
+from course_lib.noise import Model, Pictures, Tokens, add_noise
 from course_lib.tools.files import DATA
 
 
-def nearest(x: Tensor, pictures: Tensor, count: int = 1) -> tuple[Tensor, Tensor]:
+def nearest(x: Pictures, pictures: Pictures, count: int = 1) -> tuple[Tensor, Tensor]:
     """Which pictures of a set are most like each of ours, pixel by pixel?
 
-    Args:
-        x: (B, 3, H, W) float32, what to look for, such as generated pictures; clipped to [-1, 1].
-        pictures: (N, 3, H, W) float32 in [-1, 1], where to look, such as the training pictures.
-        count: how many to find for each, from 1 to N.
-
-    Returns:
-        distance: (B, count) float32, root mean square difference, nearest first; 0 is a copy.
-        index: (B, count) int64, places in `pictures`.
-
-    Raises:
-        ValueError: the pictures differ in shape, or count is out of range.
+    Returns, for each of the B pictures x (clipped to [-1, 1]), the `count` nearest of the N clean `pictures`, nearest
+    first: the root mean square difference, (B, count) float32, 0 for a copy; and the place in `pictures`, (B, count).
+    Raises ValueError if the pictures differ in shape, or count is not from 1 to N.
     """
     if x.shape[1:] != pictures.shape[1:]:
         raise ValueError(f"Pictures of {tuple(x.shape[1:])} cannot be compared with {tuple(pictures.shape[1:])}.")
@@ -37,12 +29,8 @@ def nearest(x: Tensor, pictures: Tensor, count: int = 1) -> tuple[Tensor, Tensor
 def frechet_distance_1d(mean_a: float, std_a: float, mean_b: float, std_b: float) -> float:
     """How far two bell curves are apart: (mean_a - mean_b)^2 + (std_a - std_b)^2.
 
-    Args:
-        mean_a, mean_b: where the curves have their middle.
-        std_a, std_b: standard deviations, how wide they are; the square roots of their variances.
-
-    Returns:
-        The Fréchet distance (squared, as is the custom), 0 where the curves are the same.
+    A curve has its middle at its mean; its standard deviation, the square root of the variance, says how wide it is.
+    This is the Fréchet distance (squared, as is the custom), 0 where the curves are the same.
 
     Source: Dowson and Landau 1982, "The Fréchet distance between multivariate normal distributions", in one dimension.
     """
@@ -54,17 +42,10 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
     Each cloud is taken for a bell curve in F dimensions, with its mean and its covariance C. The number depends on N:
     small clouds look further apart than they are. Compare it only between clouds of one size, and with the floor, the
-    distance between two clouds of real pictures.
+    distance between two clouds of real pictures. It is squared, as is the custom.
 
-    Args:
-        a: (N, F) float, features of one set of pictures, such as `judge.features(x)`.
-        b: (M, F) float, those of another.
-
-    Returns:
-        The distance (squared, as is the custom), 0 where means and covariances are the same.
-
-    Raises:
-        ValueError: the features differ in number, or a cloud has fewer than two points.
+    a, b: (N, F) and (M, F), the features of two sets of pictures, such as `judge.features(x)`; ValueError if they
+    differ in number, or a cloud has fewer than two points.
 
     Source: Heusel et al. 2017 (arXiv:1706.08500), eq. 6, there with the features of another network.
     """
@@ -86,11 +67,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 def diversity(features: Tensor) -> float:
     """How different pictures are from one another: the mean distance of two of them. 0: all the same.
 
-    Args:
-        features: (N, F) float, of pictures made for one caption, such as `judge.features(x)`.
-
-    Raises:
-        ValueError: there are fewer than two.
+    features: (N, F), of pictures made for one caption, such as `judge.features(x)`; ValueError for fewer than two.
     """
     if len(features) < 2:
         raise ValueError(f"Diversity needs two pictures or more, not {len(features)}.")
@@ -99,16 +76,11 @@ def diversity(features: Tensor) -> float:
 
 @torch.no_grad()
 def error_by_level(
-    model: Callable, x0: Tensor, tokens: Tensor, levels: Sequence[float], generator: torch.Generator
+    model: Model, x0: Pictures, tokens: Tokens, levels: Sequence[float], generator: torch.Generator
 ) -> list[float]:
     """How far the guess is from the clean picture at each noise level: the mean of |x0_hat - x0|^2, without a weight.
 
-    Args:
-        model: any callable (x_t, t, tokens) -> x0_hat.
-        x0: (B, 3, H, W) float32 in [-1, 1], clean pictures, better not those of the training.
-        tokens: (B, L) int64, their captions.
-        levels: the noise levels t to try, each in [0, 1].
-        generator: where the noise comes from; it is the same at every level.
+    The noise, from the generator, is the same at every level. The pictures had better not be those of the training.
     """
     eps = torch.randn(x0.shape, generator=generator)
     guesses = (model(add_noise(x0, t, eps), torch.full((len(x0),), t), tokens) for t in levels)
@@ -118,11 +90,7 @@ def error_by_level(
 def benchmark(name: str) -> dict[str, dict]:
     """What a longer benchmark measured: its values by name, each with "value", "unit", "settings", "machine", "seed".
 
-    Args:
-        name: of a file in data/benchmarks, such as "few_steps"; data/README.md says what each holds.
-
-    Raises:
-        ValueError: there is no such benchmark.
+    It is named as its file in data/benchmarks, such as "few_steps" (see data/README.md); ValueError if there is none.
     """
     path = DATA / "benchmarks" / f"{name}.json"
     if not path.is_file():

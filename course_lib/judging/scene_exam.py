@@ -10,7 +10,6 @@ from itertools import permutations, product
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from course_lib.fruit.scene_pictures import TRAINING_COMBINATIONS, WITHHELD, scene_tokens
 from course_lib.fruit.scene_prompts import Asked, two, understand
@@ -70,11 +69,10 @@ def compare(asked: Asked, seen: Seen) -> Verdict:
     )
 
 
-def judge_pictures(judge: SceneJudge, pictures: Tensor, captions: Sequence[str]) -> list[Verdict]:
-    """Have the judge look at pictures, (B, 3, 64, 64), and compare them with their captions.
+def judge_pictures(judge: SceneJudge, pictures: Pictures, captions: Sequence[str]) -> list[Verdict]:
+    """Have the judge look at pictures of 64 x 64 pixels, and compare them with their captions.
 
-    Raises:
-        ValueError: there are not as many captions as pictures; or one leaves a kind or a colour open.
+    Raises ValueError if there are not as many captions as pictures, or one leaves a kind or a colour open.
     """
     if len(pictures) != len(captions):
         raise ValueError(
@@ -134,19 +132,10 @@ def sentence(things: Sequence[Sequence[str]], form: int, background: str | None 
 
 
 def questions(count: int = 192, seed: int = 0) -> dict[str, list[str]]:
-    """What to ask a denoiser for, in groups of `count` captions, the same for the same seed.
+    """What to ask a denoiser for, in groups of `count` captions, the same for the same seed; see `rows` below.
 
-    - "seen": two things that stood side by side in training;
-    - "unseen": two things that never did, though each was seen with others (`WITHHELD`);
-    - "one held out": one of the eight held-out pairs of kind and colour, with a thing that was trained on;
-    - "two held out": two of the eight;
-    - "held out alone": one of the eight, and nothing else;
-    - "three": three things, of which training has no picture and no caption;
-    - "either order": two things that stood side by side in training, and "beside", so that either may be on the left;
-    - "sizes": two things that stood side by side in training, one "small", the other "large".
-
-    In the other groups two things are joined by "and", "to the left of" and "to the right of" in turn. In all, every
-    second caption names a background.
+    Two things are joined by "and", "to the left of" and "to the right of" in turn, but for "either order" by "beside".
+    Every second caption names a background.
     """
     g = torch.Generator().manual_seed(seed)
 
@@ -154,18 +143,17 @@ def questions(count: int = 192, seed: int = 0) -> dict[str, list[str]]:
         order = torch.cat([torch.randperm(len(options), generator=g) for _ in range(-(-number // len(options)))])
         return [options[i] for i in order[:number].tolist()]
 
-    rare = list(HELD_OUT_PAIRS)
+    rare = list(HELD_OUT_PAIRS)  # of kind and colour, eight
+    unlike = [(a, b) for a, b in TRAINING_COMBINATIONS if a != b]
     rows = {
-        "seen": chosen(TRAINING_COMBINATIONS),
-        "unseen": chosen(WITHHELD),
-        "one held out": chosen(list(product(rare, TRAINING_PAIRS))),
+        "seen": chosen(TRAINING_COMBINATIONS),  # two things that stood side by side in training
+        "unseen": chosen(WITHHELD),  # two things that never did, though each was seen with others
+        "one held out": chosen(list(product(rare, TRAINING_PAIRS))),  # with a thing that was trained on
         "two held out": chosen([(a, b) for a, b in product(rare, rare) if a != b]),
         "held out alone": [(thing,) for thing in chosen(rare)],
-        "three": [chosen(TRAINING_PAIRS, max(count, 3))[:3] for _ in range(count)],
-        "either order": chosen([(a, b) for a, b in TRAINING_COMBINATIONS if a != b]),
-        "sizes": [
-            ((*a, "small"), (*b, "large")) for a, b in chosen([c for c in TRAINING_COMBINATIONS if len({*c}) == 2])
-        ],
+        "three": [chosen(TRAINING_PAIRS, max(count, 3))[:3] for _ in range(count)],  # never in training
+        "either order": chosen(unlike),  # either may be on the left
+        "sizes": [((*a, "small"), (*b, "large")) for a, b in chosen(unlike)],
     }
     asked = {}
     for group, wishes in rows.items():
@@ -189,15 +177,10 @@ class Answer(NamedTuple):
 def evaluate(
     model: Model, judge: SceneJudge, *, count: int = 192, seed: int = 0, bar: Bar = no_bar, **options
 ) -> dict[str, Answer]:
-    """Ask a denoiser for scenes of every sort, and have the judge look at what it makes.
+    """Ask a denoiser for scenes of every sort, `count` of each, and have the judge look at what it makes.
 
-    Args:
-        count: captions of each of the groups that `questions` lists.
-        seed: of the questions and of the noise.
-        options: steps and guidance_scale, see `sample`.
-
-    Returns:
-        An `Answer` for each group; score(answer.verdicts) counts what is right.
+    An `Answer` for each group of `questions`; score(answer.verdicts) counts what is right. The seed is that of the
+    questions and of the noise; options are steps and guidance_scale, see `sample`.
     """
     asked = questions(count, seed)
     tokens = {group: scene_tokens(captions) for group, captions in asked.items()}

@@ -15,6 +15,7 @@ from course_lib.beyond.attention import Attention
 from course_lib.fruit.scenes import SIZE, Scene, Thing, draw_many, random_scene
 from course_lib.fruit.words import COLOURS, KINDS, SCENE_BACKGROUNDS, SIZES
 from course_lib.judging.judge import blur_and_noise, eye, fit
+from course_lib.noise import Pictures
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.pixels import from_bytes
 
@@ -36,10 +37,7 @@ class SceneJudge(nn.Module):
     """A small convolutional network for 64 x 64 pictures; one reader for each place in a row of one, two or three.
 
     All readers share what tells kinds and colours apart, so a pair that is rare in one place is known from the others.
-
-    Args:
-        width: channels after the first convolution.
-        kinds, colours, backgrounds: what it can name.
+    It has `width` channels after the first convolution.
     """
 
     def __init__(
@@ -59,29 +57,21 @@ class SceneJudge(nn.Module):
         self.kind, self.colour, self.size = (nn.Linear(128, len(words)) for words in (kinds, colours, SIZE_WORDS))
         self.count, self.background = nn.Linear(64 * before, MOST), nn.Linear(before, len(backgrounds))
 
-    def look_at(self, x: Tensor) -> Tensor:
-        """What it sees at each of 8 x 8 places in (B, 3, 64, 64) pictures: (B, 64, C) float32.
-
-        Raises:
-            ValueError: the pictures have another shape.
-        """
+    def look_at(self, x: Pictures) -> Tensor:
+        """What it sees at each of 8 x 8 places: (B, 64, C). ValueError unless the pictures are (B, 3, 64, 64)."""
         if x.shape[1:] != (3, SIZE, SIZE):
             raise ValueError(f"This judge looks at pictures of shape (B, 3, {SIZE}, {SIZE}), not {tuple(x.shape)}.")
         return self.look(x.clamp(-1, 1)).flatten(2).transpose(1, 2)
 
-    def features(self, x: Tensor) -> Tensor:
-        """What it sees in (B, 3, 64, 64) pictures, over all places: (B, C) float32. Raises as `look_at`."""
+    def features(self, x: Pictures) -> Tensor:
+        """What it sees in pictures, over all places: (B, C). Raises as `look_at`."""
         return self.look_at(x).mean(dim=1)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Look at (B, 3, 64, 64) pictures. Values beyond [-1, 1] are clipped.
+    def forward(self, x: Pictures) -> tuple[Tensor, ...]:
+        """Look at pictures, clipped to [-1, 1]. Raises as `look_at`.
 
-        Returns:
-            Logits: kinds (B, 6, 8), colours (B, 6, 8) and sizes (B, 6, 3), for the one of a row of one, the two of a
-            row of two, the three of a row of three (see `SLOTS`); count (B, 3); background (B, 6).
-
-        Raises:
-            ValueError: the pictures have another shape.
+        Returns logits: kinds (B, 6, 8), colours (B, 6, 8) and sizes (B, 6, 3), for the one of a row of one, the two of
+        a row of two, the three of a row of three (see `SLOTS`); count (B, 3); background (B, 6).
         """
         h = self.look_at(x)
         readers = self.readers.expand(len(x), -1, -1)
@@ -92,8 +82,8 @@ class SceneJudge(nn.Module):
         return *each, self.count(h.flatten(1)), self.background(h.mean(dim=1))
 
     @torch.no_grad()
-    def see(self, x: Tensor) -> list[Seen]:
-        """What is most likely in each of (B, 3, 64, 64) pictures."""
+    def see(self, x: Pictures) -> list[Seen]:
+        """What is most likely in each picture."""
         seen, words = [], self.config
         for *each, count, background in zip(*(logits.argmax(dim=-1).tolist() for logits in self(x)), strict=True):
             kinds, colours, sizes = (part[SLOTS[count]] for part in each)
@@ -108,7 +98,7 @@ def judged_scenes(count: int, seed: int) -> list[Scene]:
     return [random_scene(generator, [(None, None)] * (1, 2, 2, 3)[i % 4]) for i in range(count)]
 
 
-def judge_loss(judge: SceneJudge, x: Tensor, scenes: Sequence[Scene]) -> Tensor:
+def judge_loss(judge: SceneJudge, x: Pictures, scenes: Sequence[Scene]) -> Tensor:
     """The sum of the cross-entropies of count, background, kinds, colours and sizes: a scalar.
 
     Only the readers for as many fruits as there are count; the others may say what they like.
@@ -128,18 +118,12 @@ def judge_loss(judge: SceneJudge, x: Tensor, scenes: Sequence[Scene]) -> Tensor:
 def train_judge(
     judge: SceneJudge, *, steps: int = 3000, drawings: int = 12_000, seed: int = 0, bar: Bar = no_bar
 ) -> Iterator[float]:
-    """Train a judge in place on its own drawings, slightly blurred and noised at random, as `judge.train_judge` does.
-
-    Yields:
-        The loss after each step.
-    """
+    """Train a judge in place on its own drawings, slightly blurred and noised at random. Yields as `fit`."""
     scenes = judged_scenes(drawings, JUDGE_SEED)
     pictures = draw_many(scenes, bar=bar)
-    g = torch.Generator().manual_seed(seed)
 
-    def loss() -> Tensor:
-        pick = torch.randint(len(scenes), (64,), generator=g)
+    def loss(pick: Tensor, g: torch.Generator) -> Tensor:
         x = blur_and_noise(from_bytes(pictures[pick]), torch.rand(64, 1, 1, 1, generator=g) < 0.5, g)
         return judge_loss(judge, x, [scenes[i] for i in pick.tolist()])
 
-    yield from fit(judge, loss, steps)
+    yield from fit(judge, loss, len(scenes), steps, seed)

@@ -20,6 +20,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from course_lib.captions import build_vocabulary, encode, split_words
+from course_lib.noise import Pictures, Tokens
 from course_lib.tools.bars import Bar, no_bar
 
 SIZE = 32  # side of a training picture in pixels
@@ -33,8 +34,8 @@ MOST_PROBLEMS = 50  # are listed; more are counted
 class Folder(NamedTuple):
     """What `open_folder` made of a folder."""
 
-    x0: Tensor  # (N, 3, size, size) float32 in [-1, 1], in the order of the captions file
-    tokens: Tensor  # (N, MAX_WORDS) int64
+    x0: Pictures  # N of them, square, in the order of the captions file
+    tokens: Tokens
     vocabulary: tuple[str, ...]  # the words of these captions; place 0 is "no word"
     captions: list[str]  # N, as they stand in the file
     files: list[str]  # N names
@@ -44,12 +45,8 @@ class Folder(NamedTuple):
 def crop_and_scale(pixels: Tensor) -> Tensor:
     """Cut the largest square out of the middle and scale bytes to [-1, 1]: x0 = pixels / 127.5 - 1.
 
-    Args:
-        pixels: (3, H, W) uint8.
-
-    Returns:
-        x0, (3, S, S) float32 in [-1, 1] with S = min(H, W); of an odd rest, the larger half is cut off at the bottom
-        or on the right.
+    pixels are (3, H, W) uint8, x0 is (3, S, S) float32 in [-1, 1], with S = min(H, W). Of an odd rest, the larger half
+    is cut off at the bottom or on the right.
     """
     height, width = pixels.shape[-2:]
     side = min(height, width)
@@ -61,13 +58,7 @@ def prepare(image: Image.Image, size: int = SIZE) -> Tensor:
     """Any picture to a square one for training: turned upright, on white, in colour, centre-cropped, resized.
 
     The resizing averages over the pixels that become one (antialiasing), so that thin lines fade and do not flicker.
-
-    Args:
-        image: from Pillow, of any mode and size.
-        size: side of the result in pixels.
-
-    Returns:
-        x0, (3, size, size) float32 in [-1, 1].
+    The image may have any mode and size; x0 is (3, size, size) float32 in [-1, 1].
     """
     image = ImageOps.exif_transpose(image)  # a camera held upright says so beside its pixels
     if image.mode.startswith("I") or image.mode == "F":  # grey in 16 bits or more: Pillow would clip at 255
@@ -171,17 +162,8 @@ def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder
     with the first line `file,caption` and then a line for each picture. Instead, `metadata.csv` with the columns
     `file_name,text` may be there, as the `imagefolder` of Hugging Face's `datasets` has it.
 
-    Args:
-        path: the folder.
-        size: side of the pictures in pixels, a multiple of 8 from 8 to 256.
-        bar: shows progress, such as `tqdm`.
-
-    Returns:
-        A `Folder`, with N pictures in the order of the captions file.
-
-    Raises:
-        FileNotFoundError: there is no such folder, or no captions file in it.
-        ValueError: something in it is wrong, or size is; the message lists all that must be mended.
+    size: side of the pictures in pixels, a multiple of 8 from 8 to 256. Raises FileNotFoundError without a folder or a
+    captions file in it; ValueError if something in it is wrong, or size is, with a list of all that must be mended.
     """
     root = Path(path)
     if type(size) is not int or size % 8 or not 8 <= size <= 256:
@@ -231,7 +213,7 @@ def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder
     return Folder(x0, encode(captions, vocabulary), vocabulary, captions, files, notes)
 
 
-def _notes(x0: Tensor, captions: list[str], files: list[str], sides: list[int], size: int) -> list[str]:
+def _notes(x0: Pictures, captions: list[str], files: list[str], sides: list[int], size: int) -> list[str]:
     """What is odd in a good folder."""
     notes = []
     if len(files) < FEW_PICTURES:

@@ -44,14 +44,9 @@ def shapes(thing: str, paint: tuple, time: str) -> list[tuple]:
 
 
 def scene(thing: str, colour: str, time: str, generator: torch.Generator) -> Image.Image:
-    """Draw one scene, in a size and with a place of its own.
+    """Draw one of `THINGS` in one of `PAINTS` under one of `SKIES`; the generator decides size and place.
 
-    Args:
-        thing, colour, time: from `THINGS`, `PAINTS` and `SKIES`.
-        generator: decides the rest.
-
-    Returns:
-        A Pillow image, 48 to 88 pixels wide and high.
+    The image is 48 to 88 pixels wide and high.
     """
     wide, high, large, right, low, moon = torch.rand(6, generator=generator).tolist()
     width, height = FINE * (48 + round(40 * wide)), FINE * (48 + round(40 * high))
@@ -71,17 +66,9 @@ def scene(thing: str, colour: str, time: str, generator: torch.Generator) -> Ima
 
 
 def write_folder(path: str | Path, per_caption: int = 14, leave_out: Sequence[str] = (), seed: int = 0) -> None:
-    """Write a folder of scenes with its `captions.csv`, such as "a red boat at night".
+    """Write a folder of scenes with its `captions.csv`: so many of each of 24 captions, such as "a red boat at night".
 
-    Args:
-        path: the folder; made if missing.
-        per_caption: how many pictures of each of the 24 captions.
-        leave_out: captions that the folder shall not have.
-        seed: decides places and sizes.
-
-    Raises:
-        ValueError: a caption to leave out is none of the 24.
-        OSError: the folder cannot be written.
+    The folder is made if missing. leave_out: captions that it shall not have; ValueError if one is none of the 24.
     """
     scenes = list(product(THINGS, PAINTS, SKIES))
     captions = {f"a {colour} {thing} {time}": (thing, colour, time) for thing, colour, time in scenes}
