@@ -160,7 +160,8 @@ def squeeze(formula: str) -> str:
     return re.sub(r"[\s(){}\[\]*.|]", "", formula)
 
 
-DOCSTRINGS = squeeze("".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")))
+RIGHT = [path for path in PACKAGE.rglob("*.py") if "checks" not in path.parts]  # what checks foresee is wrong
+DOCSTRINGS = squeeze("".join(path.read_text(encoding="utf-8") for path in RIGHT))
 
 
 def statement_problems(nb, text: str) -> list[str]:
