@@ -1,5 +1,6 @@
 """The training pictures and their captions: 56 of the 64 pairs of kind and colour, drawn once and kept in a file."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -54,21 +55,11 @@ def caption_tokens(fruits: Sequence[Fruit]) -> Tensor:
 
 
 def training_pictures(path: str | Path = DRAWN / "pictures.safetensors", bar: Bar = no_bar) -> Pictures:
-    """Open the training pictures; the first time, draw them.
+    """Open the training pictures; draw them anew, with a bar, where there is no file or the renderer has changed since.
 
-    They are drawn anew when the file is missing or the renderer has changed since.
-
-    Args:
-        path: where they are kept, as bytes.
-        bar: shows progress while they are drawn, such as `tqdm`.
-
-    Returns:
-        `Pictures` with N = 14,336, H = W = 32, every training pair 256 times.
-
-    Raises:
-        ValueError: the file is damaged; the message says what to do.
+    Raises ValueError if the file is damaged; the message says what to do.
     """
-    recipe = [Path(module.__file__).read_text() for module in (words, shapes, drawing)]
+    recipe = [inspect.getsource(module) for module in (words, shapes, drawing)]
     recipe += [repr((TRAINING_PAIRS, PER_PAIR, TRAINING_SEED, SIZE))]
 
     def make() -> tuple[Tensor, list[dict]]:
