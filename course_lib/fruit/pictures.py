@@ -1,6 +1,5 @@
 """The training pictures and their captions: 56 of the 64 pairs of kind and colour, drawn once and kept in a file."""
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -59,13 +58,12 @@ def training_pictures(path: str | Path = DRAWN / "pictures.safetensors", bar: Ba
 
     Raises ValueError if the file is damaged; the message says what to do.
     """
-    recipe = [inspect.getsource(module) for module in (words, shapes, drawing)]
-    recipe += [repr((TRAINING_PAIRS, PER_PAIR, TRAINING_SEED, SIZE))]
 
     def make() -> tuple[Tensor, list[dict]]:
         fruits = random_fruits(TRAINING_PAIRS, PER_PAIR, TRAINING_SEED)
         return to_bytes(draw_many(fruits, bar=bar)), [asdict(f) for f in fruits]
 
-    x0, factors = drawn_once(path, recipe, make)
+    values = TRAINING_PAIRS, PER_PAIR, TRAINING_SEED, SIZE
+    x0, factors = drawn_once(path, [words, shapes, drawing, values], make)
     fruits = [Fruit(**factor) for factor in factors]
     return Pictures(from_bytes(x0), caption_tokens(fruits), fruits)

@@ -4,7 +4,6 @@ Never trained on are the eight held-out pairs of kind and colour, and `WITHHELD`
 things that could stand side by side.
 """
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import combinations_with_replacement
@@ -71,14 +70,12 @@ def training_list() -> list[Scene]:
 
 def training_scenes(path: str | Path = DRAWN / "pictures-scenes.safetensors", bar: Bar = no_bar) -> Scenes:
     """Open the training scenes, or draw them, as `training_pictures` does its own."""
-    parts = words, shapes, drawing, random_scene, window, draw, training_list
-    recipe = [inspect.getsource(part) for part in parts]
-    recipe += [repr((WINDOWS, ASIDE, UP, DOWN, TRAINING_COMBINATIONS, REPEATS, SCENES_SEED, SIZE))]
 
     def make() -> tuple[Tensor, list[dict]]:
         scenes = training_list()
         return draw_many(scenes, bar=bar), [asdict(scene) for scene in scenes]
 
-    x, factors = drawn_once(path, recipe, make)
+    values = WINDOWS, ASIDE, UP, DOWN, TRAINING_COMBINATIONS, REPEATS, SCENES_SEED, SIZE
+    x, factors = drawn_once(path, [words, shapes, drawing, random_scene, window, draw, training_list, values], make)
     scenes = [Scene(**scene | {"fruits": tuple(Fruit(**f) for f in scene["fruits"])}) for scene in factors]
     return Scenes(Bytes(x), caption_tokens(scenes), scenes)
