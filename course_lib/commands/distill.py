@@ -23,7 +23,7 @@ def options(command: Parser) -> None:
 def run(args: Args) -> None:
     """Halve the steps again and again, and write the last student to --out."""
     from course_lib.beyond.distill import HALVINGS, stages
-    from course_lib.commands.runs import kept
+    from course_lib.commands.runs import stoppable
     from course_lib.fruit.pictures import training_pictures
     from course_lib.fruit.worlds import FRUIT
     from course_lib.tools.files import DATA
@@ -46,7 +46,7 @@ def run(args: Args) -> None:
             # none mirrored: the shipped teacher never saw that
             batches = random_batches(pictures.x0, pictures.tokens, this.generator, flip=False)
             reports = train(this, batches, steps=args.train_steps, levels=stage.levels, loss=stage.loss)
-            for report in kept(reports, partial(store.save_run, this, run_file)):
+            for report in stoppable(reports, partial(store.save_run, this, run_file)):
                 done = HALVINGS.index(stage.steps) + report.done
                 progress.update(100 * done / (HALVINGS.index(args.steps) + 1) - progress.n)
                 progress.set_postfix_str(f"to {stage.steps} steps, loss {report.loss:.4f}", refresh=False)

@@ -9,7 +9,7 @@ from course_lib.train import Report
 SAVE_EVERY = 60.0  # seconds of training between two saves of the run
 
 
-def kept(reports: Iterator[Report], save: Callable[[], None]) -> Iterator[Report]:
+def stoppable(reports: Iterator[Report], save: Callable[[], None]) -> Iterator[Report]:
     """Pass the reports of `train` on, and save every minute, at the end and on Ctrl-C.
 
     Ctrl-C ends them after the step under way, so that no step is half done. After an error nothing is saved: what was

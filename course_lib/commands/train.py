@@ -82,7 +82,7 @@ def run(args: Args) -> None:
     import torch
 
     from course_lib.beyond.attention import SceneDenoiser
-    from course_lib.commands.runs import kept
+    from course_lib.commands.runs import stoppable
     from course_lib.model import Denoiser
     from course_lib.tools.bars import progress
     from course_lib.tools.files import whole_file
@@ -116,7 +116,7 @@ def run(args: Args) -> None:
     length = {"steps": args.steps} if args.steps else {"seconds": 60 * args.minutes}
     flip = not (args.no_flip or args.scenes)  # left and right in the captions of scenes are true
     batches, recent = random_batches(pictures.x0, tokens, this.generator, flip=flip), []
-    for report in progress(kept(train(this, batches, **length), save), leave=False):
+    for report in progress(stoppable(train(this, batches, **length), save), leave=False):
         recent.append(report.loss)
         if report.step % 100 == 0:
             loss, speed = sum(recent) / len(recent), report.pictures_per_second
