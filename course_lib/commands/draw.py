@@ -1,21 +1,19 @@
 """`draw`: pictures from the renderer that made the training pictures."""
 
-import argparse
-
-from course_lib.commands.options import add_out, add_seed, between
+from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, between
 
 HELP = "Draw fruits with the renderer that made the training pictures."
 
 
-def options(command: argparse.ArgumentParser) -> None:
+def options(command: Parser) -> None:
     """What `draw` can be told."""
     command.add_argument("captions", nargs="+", metavar="caption", help='what to draw, such as "a red apple"')
-    command.add_argument("--size", type=between(8, 1024), default=256, help="side of the picture in pixels")
+    ask(command, "--size", between(8, 1024), "side of the picture in pixels", 256)
     add_seed(command)
     add_out(command, "drawing.png")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: Args) -> None:
     """Draw what the captions ask for, and write it as one PNG file."""
     from course_lib.fruit.worlds import FRUIT, understand_all, world_for
 

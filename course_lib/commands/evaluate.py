@@ -1,32 +1,27 @@
 """`evaluate`: the judge counts what is right."""
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
-from course_lib.commands.options import add_sampling, add_scenes, add_seed, bar, between, new_file, sampling
+from course_lib.commands.options import Args, Parser, add_sampling, add_seed, ask, bar, between, flag, given, new_file
 
 HELP = "Generate every pair of kind and colour, or scenes, and have the judge count what is right."
 WRONG_COLUMNS = 8  # of the sheet of wrong scenes
 
 
-def options(command: argparse.ArgumentParser) -> None:
+def options(command: Parser) -> None:
     """What `evaluate` can be told."""
-    left_out = argparse.SUPPRESS
-    text = "pictures for each held-out pair (default: 32)"
-    command.add_argument("--per-pair", type=between(1, 10_000), default=left_out, help=text)
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    add_scenes(command, "evaluate a denoiser of scenes")
-    text = "with --scenes: how many of each group (default: 192)"
-    command.add_argument("--per-group", type=between(1, 10_000), default=left_out, help=text)
-    text = "with --scenes: where to put a sheet of those that are not right"
-    command.add_argument("--wrong", type=new_file, default=left_out, help=text)
+    ask(command, "--per-pair", between(1, 10_000), "pictures for each held-out pair (default: 32)")
+    flag(command, "--json", "print one JSON object")
+    flag(command, "--scenes", "evaluate a denoiser of scenes")
+    ask(command, "--per-group", between(1, 10_000), "with --scenes: how many of each group (default: 192)")
+    ask(command, "--wrong", new_file, "with --scenes: where to put a sheet of those that are not right")
     add_seed(command)
     add_sampling(command)
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: Args) -> None:
     """Evaluate, and print a line for each count, or all as JSON."""
     for option in ("per_pair",) if args.scenes else ("per_group", "wrong"):
         if hasattr(args, option):
@@ -38,21 +33,19 @@ def run(args: argparse.Namespace) -> None:
     from course_lib.weights import shipped
 
     load = shipped.load_scene_denoiser if args.scenes else shipped.load_denoiser
-    model, world = load(*([args.weights] if hasattr(args, "weights") else [])), SCENES if args.scenes else FRUIT
-    if model.config["world"] != world.name:
+    model = load(**given(args, path="weights"))
+    if model.config["world"] != (SCENES if args.scenes else FRUIT).name:
         raise ValueError(f"{args.weights} was trained on captions of its own, but the judge knows only the fruit.")
-    how = dict(seed=args.seed, bar=bar) | sampling(args)
+    how = dict(seed=args.seed, bar=bar) | given(args, steps="steps", guidance_scale="guidance")
     if args.scenes:
-        how |= {"count": args.per_group} if hasattr(args, "per_group") else {}
-        answers = scene_exam.evaluate(model, shipped.load_scene_judge(), **how)
+        answers = scene_exam.evaluate(model, shipped.load_scene_judge(), **how, **given(args, count="per_group"))
         if hasattr(args, "wrong"):
             show_wrong(answers, args.wrong)
         scores = {group: scene_exam.score(answer.verdicts) for group, answer in answers.items()}
         told = {group: {name: one.as_dict() for name, one in named.items()} for group, named in scores.items()}
         lines = {f"{group:16}{name:12}": one for group, named in scores.items() for name, one in named.items()}
     else:
-        how |= {"per_pair": args.per_pair} if hasattr(args, "per_pair") else {}
-        scores = judge.evaluate(model, shipped.load_judge(), **how)
+        scores = judge.evaluate(model, shipped.load_judge(), **how, **given(args, per_pair="per_pair"))
         told = {group: one.as_dict() for group, one in scores.items()}
         lines = {f"{group:14}": one for group, one in scores.items()}
     if args.json:

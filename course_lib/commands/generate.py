@@ -1,24 +1,22 @@
 """`generate`: from noise to pictures of what the words ask for."""
 
-import argparse
-
-from course_lib.commands.options import add_out, add_sampling, add_seed, bar, between, sampling
+from course_lib.commands.options import Args, Parser, add_out, add_sampling, add_seed, ask, bar, between, flag, given
 
 HELP = "Turn noise into pictures of what the words ask for."
 SHIPPED = {"fruit": "denoiser.safetensors", "scenes": "scene_denoiser.safetensors"}  # for the words of each world
 
 
-def options(command: argparse.ArgumentParser) -> None:
+def options(command: Parser) -> None:
     """What `generate` can be told."""
     command.add_argument("prompts", nargs="+", metavar="prompt", help='what to generate, such as "a green banana"')
-    command.add_argument("--count", type=between(1, 1000), default=1, help="how many pictures of each prompt")
-    command.add_argument("--film", action="store_true", help="show the steps of the first picture instead")
+    ask(command, "--count", between(1, 1000), "how many pictures of each prompt", 1)
+    flag(command, "--film", "show the steps of the first picture instead")
     add_seed(command)
     add_sampling(command)
     add_out(command, "generated.png")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: Args) -> None:
     """Generate, and write the pictures, or the film of the first, as one PNG file."""
     from course_lib.fruit.worlds import reader_of, understand_all, world_for
 
@@ -38,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     model = load(path, Denoiser, SceneDenoiser)
     understand_all(args.prompts, reader_of(model.config))
     tokens = encode_for(model, [prompt for prompt in args.prompts for _ in range(args.count)])
-    usual, how, frames = sampling_of(model), sampling(args), []
+    usual, how, frames = sampling_of(model), given(args, steps="steps", guidance_scale="guidance"), []
     moments = sample(model, tokens, generator=torch.Generator().manual_seed(args.seed), **how)
     for frame in bar(moments, total=how.get("steps", usual.steps) + 1, unit="step"):
         frames = [*frames, frame] if args.film else [frame]  # only a film needs them all

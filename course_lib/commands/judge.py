@@ -1,21 +1,19 @@
 """`judge`: the network that says what a picture shows."""
 
-import argparse
-
-from course_lib.commands.options import add_out, add_scenes, add_seed, bar, between
+from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, bar, between, flag
 
 HELP = "Train the judge and say how often it is right about fresh drawings."
 
 
-def options(command: argparse.ArgumentParser) -> None:
+def options(command: Parser) -> None:
     """What `judge` can be told."""
-    command.add_argument("--steps", type=between(1, 100_000), default=3000, help="how long to train")
-    add_scenes(command, "train the judge of scenes")
+    ask(command, "--steps", between(1, 100_000), "how long to train", 3000)
+    flag(command, "--scenes", "train the judge of scenes")
     add_seed(command)
     add_out(command, "runs/judge.safetensors")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: Args) -> None:
     """Train, try on fresh drawings, and write to --out."""
     import torch
 

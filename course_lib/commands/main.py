@@ -18,8 +18,7 @@ COMMANDS = (draw, generate, train, distill, evaluate, pictures, judge, broken)
 def parser() -> argparse.ArgumentParser:
     """The commands and their arguments."""
     main = argparse.ArgumentParser(
-        prog="python -m course_lib",
-        description="From noise to a green banana: draw, generate, train, evaluate.",
+        prog="python -m course_lib", description="From noise to a green banana: draw, generate, train, evaluate."
     )
     commands = main.add_subparsers(required=True, metavar="command")
     for module in COMMANDS:

@@ -1,8 +1,10 @@
 """What the options of several commands have in common. Imports no torch: `--help` answers at once."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+Parser, Args = argparse.ArgumentParser, argparse.Namespace
 
 
 def between(low, high) -> Callable[[str], float]:
@@ -22,14 +24,6 @@ def between(low, high) -> Callable[[str], float]:
     return read
 
 
-def channel_count(text: str) -> int:
-    """The argument type for channels: they are normalised in groups of 8, see `Block`."""
-    count = between(8, 1024)(text)
-    if count % 8:
-        raise argparse.ArgumentTypeError(f"give a multiple of 8, not {text!r}")
-    return count
-
-
 def new_file(text: str) -> Path:
     """The argument type for a file to write: no folder may stand in its place."""
     if (path := Path(text)).is_dir():
@@ -37,43 +31,47 @@ def new_file(text: str) -> Path:
     return path
 
 
-def new_folder(text: str) -> Path:
-    """The argument type for a folder to write into: no file may stand in its place."""
-    if (path := Path(text)).is_file():
-        raise argparse.ArgumentTypeError(f"{path} is a file. Name a folder.")
-    return path
+def ask(command, name: str, kind: Callable, text: str, default=argparse.SUPPRESS) -> None:
+    """An option with a value, on a command or a group; without a default, `given` tells whether it was given."""
+    command.add_argument(name, type=kind, default=default, help=text)
 
 
-def add_seed(command: argparse.ArgumentParser) -> None:
+def flag(command, name: str, text: str) -> None:
+    """An option without a value, on a command or a group."""
+    command.add_argument(name, action="store_true", help=text)
+
+
+def given(args: Args, **names: str) -> dict:
+    """The options that were given, each under the name that a function has for it: given(args, count="per_group")."""
+    return {name: getattr(args, option) for name, option in names.items() if hasattr(args, option)}
+
+
+def check_begun(files: Sequence[Path], resume: bool) -> None:
+    """Refuse, with a ValueError, to begin what was begun before, and to resume what was not."""
+    begun = [file for file in files if file.exists()]
+    if begun and not resume:
+        raise ValueError(f"{begun[0]} exists already. Add --resume to go on with it, or choose another --out.")
+    if resume and not begun:
+        raise ValueError(f"There is no {files[0]} to resume. Leave --resume out to start.")
+
+
+def add_seed(command: Parser) -> None:
     """`--seed`."""
-    command.add_argument("--seed", type=between(0, 2**63 - 1), default=0, help="the same seed gives the same result")
+    ask(command, "--seed", between(0, 2**63 - 1), "the same seed gives the same result", 0)
 
 
-def add_out(command: argparse.ArgumentParser, usual: str, kind: Callable = new_file) -> None:
+def add_out(command: Parser, usual: str, kind: Callable = new_file) -> None:
     """`--out`, a file or a folder."""
-    command.add_argument("--out", type=kind, default=Path(usual), help="where the result goes")
+    ask(command, "--out", kind, "where the result goes", Path(usual))
 
 
-def add_scenes(command: argparse.ArgumentParser, text: str) -> None:
-    """`--scenes`."""
-    command.add_argument("--scenes", action="store_true", help=text)
-
-
-def add_sampling(command: argparse.ArgumentParser) -> None:
+def add_sampling(command: Parser) -> None:
     """`--weights`, `--steps` and `--guidance`, which the denoiser's own file decides unless they are given."""
-    left_out = argparse.SUPPRESS
-    text = "file of the denoiser; one of the shipped ones, unless you name another"
-    command.add_argument("--weights", type=Path, default=left_out, help=text)
+    ask(command, "--weights", Path, "file of the denoiser; one of the shipped ones, unless you name another")
     text = "how many steps from noise to picture (default: as the denoiser was made for, 50, or 4 if it is distilled)"
-    command.add_argument("--steps", type=between(1, 1000), default=left_out, help=text)
+    ask(command, "--steps", between(1, 1000), text)
     text = "guidance scale; 1 is plain conditional (default: as the denoiser was made for, 2, or 1 if it is distilled)"
-    command.add_argument("--guidance", type=between(-20.0, 20.0), default=left_out, help=text)
-
-
-def sampling(args: argparse.Namespace) -> dict:
-    """What `add_sampling` was given, as `sample` takes it."""
-    given = {"steps": getattr(args, "steps", None), "guidance_scale": getattr(args, "guidance", None)}
-    return {name: value for name, value in given.items() if value is not None}
+    ask(command, "--guidance", between(-20.0, 20.0), text)
 
 
 def bar(*items, **how):

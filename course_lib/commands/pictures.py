@@ -1,18 +1,16 @@
 """`pictures`: the training pictures, drawn before they are needed."""
 
-import argparse
-
-from course_lib.commands.options import add_scenes, bar
+from course_lib.commands.options import Args, Parser, bar, flag
 
 HELP = "Draw the training pictures, unless they are there already."
 
 
-def options(command: argparse.ArgumentParser) -> None:
+def options(command: Parser) -> None:
     """What `pictures` can be told."""
-    add_scenes(command, "those of one fruit and of two")
+    flag(command, "--scenes", "those of one fruit and of two")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: Args) -> None:
     """Draw and keep them."""
     from course_lib.fruit.pictures import training_pictures
     from course_lib.fruit.scene_pictures import training_scenes

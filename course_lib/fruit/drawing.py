@@ -4,6 +4,9 @@ Read it first, or skip it; the rest of the library only needs `Fruit`, `random_f
 Each kind is a signed distance function (see `shapes`). A ray walks from the camera in steps about as long as that
 distance, so it stops at the skin ("sphere tracing", Hart 1996). There one lamp lights it. From top to bottom: the
 factors, the pose, the light, the picture.
+
+As in `shapes`, p are points (3, rays) and k the details of the individuals they belong to, (11, rays) in [-1, 1]; what
+is said of each ray is (rays,), directions are (3, rays), colours (3, rays) sRGB in [0, 1]. `width` is that of a ray.
 """
 
 import math
@@ -16,10 +19,14 @@ from torch import Tensor
 
 from course_lib.fruit.shapes import GLOSS, PITS, REST, SHAPES, length, linear, marks, pits, ramp
 from course_lib.fruit.words import BACKDROPS, BACKGROUNDS, COLOURS, KINDS, PALETTE, SIZES, check_choice
+from course_lib.noise import Pictures
 
 WOOD, LEAF = (0.36, 0.24, 0.12), (0.27, 0.52, 0.14)
 PITCH = math.radians(24)  # the camera looks down by this angle
 STEPS, EDGE, RAYS = 42, 0.48, 1 << 17  # steps of a ray; reach from the middle; rays at a time
+LIMITS = {"size": (0.5, 0.92), "x": (-1, 1), "y": (-1, 1), "angle": (-45, 45), "turn": (-60, 60), "light": (-80, 80)}
+
+Wish = str | None  # a word, or None: left to chance
 
 
 @dataclass(frozen=True)
@@ -28,28 +35,19 @@ class Fruit:
 
     kind: str
     colour: str
-    size: float = 0.80  # longer side of the fruit's box, as a fraction of the picture, 0.5 to 0.92
+    size: float = 0.80  # longer side of the fruit's box, as a fraction of the picture
     x: float = 0.0  # centre, right of the middle, as a fraction of the picture
     y: float = 0.0  # centre, above the middle
-    angle: float = 0.0  # roll in the picture plane, degrees, -45 to 45, positive is anticlockwise
-    turn: float = 0.0  # turn about the vertical, degrees, -60 to 60
-    light: float = -40.0  # where the lamp stands, degrees, -80 (left) to 80 (right); 0 is above the camera
+    angle: float = 0.0  # roll in the picture plane, degrees, positive is anticlockwise
+    turn: float = 0.0  # turn about the vertical, degrees
+    light: float = -40.0  # where the lamp stands, degrees, from the left to the right; 0 is above the camera
     background: str = "grey"
     seed: int = 0  # the individual: proportions, tint, stem, stripes; 0 to 2**63 - 1
 
     def __post_init__(self):
         for name, allowed in (("kind", KINDS), ("colour", COLOURS), ("background", BACKGROUNDS)):
             check_choice(name, getattr(self, name), allowed)
-        limits = {
-            "size": (0.5, 0.92),
-            "angle": (-45, 45),
-            "turn": (-60, 60),
-            "light": (-80, 80),
-            "x": (-1, 1),
-            "y": (-1, 1),
-            "seed": (0, 2**63 - 1),
-        }
-        for name, (low, high) in limits.items():
+        for name, (low, high) in (LIMITS | {"seed": (0, 2**63 - 1)}).items():
             value, types = getattr(self, name), int if name == "seed" else (int, float)
             if not (isinstance(value, types) and low <= value <= high):
                 number = "a whole number" if name == "seed" else "a number"
@@ -68,11 +66,7 @@ class Fruit:
 
 
 def random_fruit(
-    generator: torch.Generator,
-    kind: str | None = None,
-    colour: str | None = None,
-    size_word: str | None = None,
-    background: str | None = None,
+    generator: torch.Generator, kind: Wish = None, colour: Wish = None, size_word: Wish = None, background: Wish = None
 ) -> Fruit:
     """A Fruit whose factors are drawn from `generator` (on the CPU), uniformly, except those that are given.
 
@@ -153,17 +147,17 @@ def take(values: Tensor, which: Tensor) -> Tensor:
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
-    """Scalar products (rays,) of vectors (3, rays)."""
+    """Scalar products."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def distance(kind: str, p: Tensor, k: Tensor) -> Tensor:
-    """Distance (rays,) from points p (3, rays) to a fruit, whatever part of it is nearest."""
+    """Distance from points to a fruit, whatever part of it is nearest."""
     return reduce(torch.minimum, SHAPES[kind](p, k))
 
 
 def walk(kind: str, origin: Tensor, forward: Tensor, k: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
-    """Sphere tracing: how far along its ray (rays,) each came closest to the skin, and how close (rays,)."""
+    """Sphere tracing: how far along its ray each came closest to the skin, and how close."""
     depth, closest = torch.full_like(width, -1.3), torch.full_like(width, 9.0)
     live, t, at, best = torch.arange(len(width)), depth, depth, closest
     for step in range(STEPS):
@@ -181,10 +175,7 @@ def walk(kind: str, origin: Tensor, forward: Tensor, k: Tensor, width: Tensor) -
 
 
 def skin_colour(kind: str, p, k: Tensor, width: Tensor, body: Tensor, tall: Tensor, compass) -> Tensor:
-    """Colour (3, rays), sRGB in [0, 1], at skin points p of colour `body`, `tall` above the floor.
-
-    width: of the rays. compass: directions up, to the eye, to the lamp, half way between, each (3, rays).
-    """
+    """Colour at skin points of colour `body` (in linear light), `tall` above the floor; compass: see `layers`."""
     up, eye, lamp, half = compass
     # The normal is the gradient of the distance, from four points round p (Quilez, "normals for an SDF").
     slope, step = torch.zeros_like(p), (0.4 * width).clamp_(min=0.003)
@@ -210,7 +201,7 @@ def skin_colour(kind: str, p, k: Tensor, width: Tensor, body: Tensor, tall: Tens
 
 
 def floor_light(kind: str, p: Tensor, k: Tensor, lamp: Tensor) -> Tensor:
-    """Light (rays,) in [0, 1] at floor points p: how wide the way to the lamp is (Quilez, "soft shadows")."""
+    """Light in [0, 1] at floor points: how wide the way to the lamp is (Quilez, "soft shadows")."""
     way = torch.ones_like(p[0])
     for h in (0.10, 0.22, 0.40, 0.62, 0.90, 1.25):
         way = torch.minimum(way, distance(kind, p + h * lamp, k) / h + 0.5)
@@ -218,11 +209,11 @@ def floor_light(kind: str, p: Tensor, k: Tensor, lamp: Tensor) -> Tensor:
 
 
 def layers(fruits: Sequence[Fruit], u: Tensor, v: Tensor, width: float) -> tuple[Tensor, ...]:
-    """What rays `width` wide through the picture points (u, v), each (rays,) in [-1, 1] (right, up), meet.
+    """What rays through the picture points (u, v) meet, each in [-1, 1] (right, up).
 
-    Returns, for n fruits of one kind: depth (n, rays) of the skin, in fruit units behind the picture plane;
-    coverage (n, rays), the part of the ray that the fruit takes; colour (3, n, rays), its sRGB in [0, 1];
-    floor (n, rays), the light on the ground behind it, from 0 (shadow) to 1.
+    Returns, for n fruits of one kind, (n, rays) each: depth of the skin, in fruit units behind the picture plane;
+    coverage, the part of the ray that the fruit takes; colour, (3, n, rays); floor, the light on the ground behind it,
+    from 0 (shadow) to 1.
     """
     kind, n = fruits[0].kind, len(fruits)
     to_view, box, ground, details = pose(fruits)
@@ -238,32 +229,24 @@ def layers(fruits: Sequence[Fruit], u: Tensor, v: Tensor, width: float) -> tuple
     toward = torch.stack([azimuth.sin() * 0.67, torch.full_like(azimuth, 0.74), azimuth.cos() * 0.67], 1)
     up, eye, lamp = CAMERA[:, 1].expand(n, 3), torch.tensor([[0.0, 0, 1]]).expand(n, 3), toward @ CAMERA.T
     half = torch.nn.functional.normalize(lamp + eye, dim=1)
-    compass = [torch.einsum("nij,nj->in", to_object, a) for a in (up, eye, lamp, half)]  # (3, n) each
-    up, eye, lamp, half = compass
+    # directions up, to the eye, to the lamp, half way between, (3, n) each
+    up, eye, lamp, half = compass = [torch.einsum("nij,nj->in", to_object, a) for a in (up, eye, lamp, half)]
     owner = torch.arange(n).repeat_interleave(len(u))
     width = take(width / scale, owner)
 
     depth, closest = torch.zeros_like(width), torch.full_like(width, 9.0)
     who = take(owner, inside)
-    depth[inside], closest[inside] = walk(
-        kind, take(origin, inside), -take(eye, who), take(details, who), take(width, inside)
-    )
+    rays = take(origin, inside), -take(eye, who), take(details, who), take(width, inside)
+    depth[inside], closest[inside] = walk(kind, *rays)
     coverage = (1.05 - closest / width).clamp_(0, 1)  # a ray that only grazes the skin smooths the outline
 
     skin = (coverage > 0).nonzero()[:, 0]
     who = take(owner, skin)
     p = take(origin, skin) - take(eye, who) * take(depth, skin)
     body = take(torch.tensor([PALETTE[f.colour] for f in fruits]).T, who) ** 2
-    colour = torch.zeros_like(origin)
-    colour[:, skin] = skin_colour(
-        kind,
-        p,
-        take(details, who),
-        take(width, skin),
-        body,
-        dot(take(up, who), p) - take(ground, who),
-        [take(a, who) for a in compass],
-    )
+    colour, tall = torch.zeros_like(origin), dot(take(up, who), p) - take(ground, who)
+    their_compass = [take(a, who) for a in compass]
+    colour[:, skin] = skin_colour(kind, p, take(details, who), take(width, skin), body, tall, their_compass)
 
     bare = (coverage < 1).nonzero()[:, 0]
     who = take(owner, bare)
@@ -278,23 +261,32 @@ def layers(fruits: Sequence[Fruit], u: Tensor, v: Tensor, width: float) -> tuple
 
 
 def backdrop(colours: Sequence[tuple], u: Tensor, v: Tensor, floor: Tensor) -> Tensor:
-    """The ground and the wall of n pictures, without a seam: (3, n, rays), sRGB in [0, 1], as are the n colours."""
+    """The ground and the wall of n pictures of these colours, without a seam: (3, n, rays)."""
     base = torch.tensor(colours).T[:, :, None]
     glow = torch.exp(-0.8 * (u * u + (v - 0.2) ** 2))  # a pool of light, and corners a little darker
     return (base * (0.86 + 0.16 * glow) + 0.05 * glow) * floor
 
 
-def draw(fruits: Sequence[Fruit], size: int = 32) -> Tensor:
-    """Pictures (N, 3, size, size), float32 in [-1, 1]; a Fruit looks the same whatever its neighbours.
+def picture_points(size: int) -> tuple[Tensor, Tensor]:
+    """Where the rays of a picture of this size meet it, four a pixel: u (right) and v (up), (2 size, 2 size) each.
 
-    Raises ValueError if there is no fruit, or if size is not a whole number from 8 to 1024.
+    Raises ValueError if size is not a whole number from 8 to 1024.
+    """
+    if not isinstance(size, int) or not 8 <= size <= 1024:
+        raise ValueError(f"size={size!r} is no picture width; choose a whole number from 8 to 1024.")
+    line = (torch.arange(2 * size) + 0.5) / (2 * size) * 2 - 1
+    return torch.meshgrid(line, -line, indexing="xy")
+
+
+def draw(fruits: Sequence[Fruit], size: int = 32) -> Pictures:
+    """Pictures of this size; a Fruit looks the same whatever its neighbours.
+
+    Raises ValueError if there is no fruit, or as `picture_points`.
     """
     if not fruits:
         raise ValueError("draw got no fruit, but needs at least one; try draw([Fruit('apple', 'red')]).")
-    if not isinstance(size, int) or not 8 <= size <= 1024:
-        raise ValueError(f"size={size!r} is no picture width; choose a whole number from 8 to 1024.")
-    fine = size * 2  # four rays a pixel
-    line = (torch.arange(fine) + 0.5) / fine * 2 - 1
+    across, up = picture_points(size)
+    fine = 2 * size
     pictures = torch.empty(len(fruits), 3, size, size)
     at_once, rows = max(1, RAYS // fine**2), min(size, max(1, RAYS // (2 * fine)))
     for kind in KINDS:
@@ -302,11 +294,9 @@ def draw(fruits: Sequence[Fruit], size: int = 32) -> Tensor:
         for few in (members[i : i + at_once] for i in range(0, len(members), at_once)):
             some = [fruits[i] for i in few]
             for top in range(0, size, rows):
-                v, u = torch.meshgrid(-line[2 * top : 2 * (top + rows)], line, indexing="ij")
-                u, v = u.reshape(-1), v.reshape(-1)
+                u, v = (points[2 * top : 2 * (top + rows)].reshape(-1) for points in (across, up))
                 _, coverage, colour, floor = layers(some, u, v, 2 / fine)
                 behind = backdrop([BACKDROPS[f.background] for f in some], u, v, floor)
-                seen = torch.lerp(behind, colour, coverage).transpose(0, 1)
-                seen = seen.reshape(len(some), 3, -1, fine)
+                seen = torch.lerp(behind, colour, coverage).transpose(0, 1).reshape(len(some), 3, -1, fine)
                 pictures[few, :, top : top + rows] = torch.nn.functional.avg_pool2d(seen, 2) * 2 - 1
     return pictures.clamp_(-1, 1)

@@ -54,27 +54,16 @@ def caption_tokens(fruits: Sequence[Fruit]) -> Tensor:
 
 
 def training_pictures(path: str | Path = DRAWN / "pictures.safetensors", bar: Bar = no_bar) -> Pictures:
-    """Open the training pictures; the first time, draw them.
+    """Open the training pictures; draw them anew, with a bar, where there is no file or the renderer has changed since.
 
-    They are drawn anew when the file is missing or the renderer has changed since.
-
-    Args:
-        path: where they are kept, as bytes.
-        bar: shows progress while they are drawn, such as `tqdm`.
-
-    Returns:
-        `Pictures` with N = 14,336, H = W = 32, every training pair 256 times.
-
-    Raises:
-        ValueError: the file is damaged; the message says what to do.
+    Raises ValueError if the file is damaged; the message says what to do.
     """
-    recipe = [Path(module.__file__).read_text() for module in (words, shapes, drawing)]
-    recipe += [repr((TRAINING_PAIRS, PER_PAIR, TRAINING_SEED, SIZE))]
 
     def make() -> tuple[Tensor, list[dict]]:
         fruits = random_fruits(TRAINING_PAIRS, PER_PAIR, TRAINING_SEED)
         return to_bytes(draw_many(fruits, bar=bar)), [asdict(f) for f in fruits]
 
-    x0, factors = drawn_once(path, recipe, make)
+    values = TRAINING_PAIRS, PER_PAIR, TRAINING_SEED, SIZE
+    x0, factors = drawn_once(path, [words, shapes, drawing, values], make)
     fruits = [Fruit(**factor) for factor in factors]
     return Pictures(from_bytes(x0), caption_tokens(fruits), fruits)

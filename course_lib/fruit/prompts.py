@@ -8,12 +8,7 @@ from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS, NAMES, SIZES, VO
 
 
 def phrasings(kind: str, colour: str, size_word: str = "", background: str = "grey") -> list[str]:
-    """Several captions for one picture, from the barest to the fullest; always eight of them.
-
-    Args:
-        kind, colour, background: from `KINDS`, `COLOURS`, `BACKGROUNDS`.
-        size_word: "small", "large", or "" where the size is not worth a word.
-    """
+    """Eight captions for one picture; size_word is "" where the size is not worth a word."""
     sized = f"{size_word} {colour} {kind}".strip()
     is_colour = f"that {'are' if NAMES[kind].many else 'is'} {colour}"
     where = f"on a {background} background"
@@ -44,15 +39,10 @@ _GRAMMAR = re.compile(
 
 
 def understand(caption: str) -> dict[str, str | None]:
-    """Read what a caption asks for, by the grammar that all training captions follow.
+    """Read kind, colour, size_word and background, each None where the caption leaves it open.
 
     Word order decides what "orange" is: alone, or last, it is the fruit; before a fruit it is the colour.
-
-    Returns:
-        A dict with the keys kind, colour, size_word and background; None where the caption leaves it open.
-
-    Raises:
-        TypeError, ValueError: as `known_words`; also where all words are known, but say nothing the grammar knows.
+    Raises as `known_words`; ValueError also where all words are known, but say nothing the grammar knows.
     """
     text = " ".join(known_words(caption, VOCABULARY))
     match = _GRAMMAR.fullmatch(text)

@@ -4,7 +4,6 @@ Never trained on are the eight held-out pairs of kind and colour, and `WITHHELD`
 things that could stand side by side.
 """
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import combinations_with_replacement
@@ -20,6 +19,7 @@ from course_lib.fruit.drawing import Fruit
 from course_lib.fruit.scene_prompts import MAX_SCENE_WORDS, Asked, phrasings
 from course_lib.fruit.scenes import ASIDE, DOWN, SIZE, UP, WINDOWS, Scene, Thing, draw, draw_many, random_scene, window
 from course_lib.fruit.words import SCENE_VOCABULARY, TRAINING_PAIRS
+from course_lib.noise import Pictures, Tokens
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.files import DRAWN
 from course_lib.tools.kept import drawn_once
@@ -41,13 +41,13 @@ class Scenes(NamedTuple):
     scenes: list[Scene]  # N recorded scenes
 
 
-def scene_tokens(captions: str | Sequence[str]) -> Tensor:
-    """Turn captions of scenes into tokens: (B, MAX_SCENE_WORDS) int64. Raises as `encode`."""
+def scene_tokens(captions: str | Sequence[str]) -> Tokens:
+    """Turn captions of scenes into tokens. Raises as `encode`."""
     return encode(captions, SCENE_VOCABULARY, MAX_SCENE_WORDS)
 
 
-def draw_asked(asked: Sequence[Asked], generator: torch.Generator, size: int = SIZE) -> Tensor:
-    """Draw what prompts ask for, all else at random: (N, 3, size, size) float32 in [-1, 1]."""
+def draw_asked(asked: Sequence[Asked], generator: torch.Generator, size: int = SIZE) -> Pictures:
+    """Draw what prompts ask for, all else at random."""
     wishes = [[(thing["kind"], thing["colour"], thing["size_word"]) for thing in one.things] for one in asked]
     scenes = [random_scene(generator, things, one.background) for things, one in zip(wishes, asked, strict=True)]
     return draw(scenes, size)
@@ -55,8 +55,7 @@ def draw_asked(asked: Sequence[Asked], generator: torch.Generator, size: int = S
 
 def caption_tokens(scenes: Sequence[Scene]) -> Tensor:
     """The tokens of all phrasings for each scene: (N, 8, MAX_SCENE_WORDS) int64."""
-    captions = [caption for scene in scenes for caption in phrasings(scene)]
-    return scene_tokens(captions).unflatten(0, (-1, 8))
+    return scene_tokens([caption for scene in scenes for caption in phrasings(scene)]).unflatten(0, (-1, 8))
 
 
 def training_list() -> list[Scene]:
@@ -70,25 +69,13 @@ def training_list() -> list[Scene]:
 
 
 def training_scenes(path: str | Path = DRAWN / "pictures-scenes.safetensors", bar: Bar = no_bar) -> Scenes:
-    """Open the training scenes; the first time, draw them.
-
-    They are drawn anew when the file is missing or the renderer has changed since.
-
-    Args:
-        path: where they are kept, as bytes.
-        bar: shows progress while they are drawn, such as `tqdm`.
-
-    Raises:
-        ValueError: the file is damaged; the message says what to do.
-    """
-    recipe = [Path(module.__file__).read_text() for module in (words, shapes, drawing)]
-    recipe += [inspect.getsource(part) for part in (random_scene, window, draw, training_list)]
-    recipe += [repr((WINDOWS, ASIDE, UP, DOWN, TRAINING_COMBINATIONS, REPEATS, SCENES_SEED, SIZE))]
+    """Open the training scenes, or draw them, as `training_pictures` does its own."""
 
     def make() -> tuple[Tensor, list[dict]]:
         scenes = training_list()
         return draw_many(scenes, bar=bar), [asdict(scene) for scene in scenes]
 
-    x, factors = drawn_once(path, recipe, make)
+    values = WINDOWS, ASIDE, UP, DOWN, TRAINING_COMBINATIONS, REPEATS, SCENES_SEED, SIZE
+    x, factors = drawn_once(path, [words, shapes, drawing, random_scene, window, draw, training_list, values], make)
     scenes = [Scene(**scene | {"fruits": tuple(Fruit(**f) for f in scene["fruits"])}) for scene in factors]
     return Scenes(Bytes(x), caption_tokens(scenes), scenes)

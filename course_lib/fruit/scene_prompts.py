@@ -78,12 +78,9 @@ _WHERE = re.compile(rf"(?P<things>.*?)(?: on an? (?P<background>{'|'.join(SCENE_
 
 
 def understand(caption: str) -> Asked:
-    """Read what a caption asks for: one to three things, and a background.
+    """Read what a caption asks for: one to three things, and a background. Raises as `prompts.understand`.
 
     Every caption of `phrasings` is understood, and so are three things joined by "and", which no model was shown.
-
-    Raises:
-        TypeError, ValueError: as `known_words`; also where all words are known, but say nothing the grammar knows.
     """
     text = " ".join(known_words(caption, SCENE_VOCABULARY, MAX_SCENE_WORDS))
     match = _WHERE.fullmatch(text)

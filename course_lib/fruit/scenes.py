@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from course_lib.fruit.drawing import RAYS, Fruit, backdrop, layers, random_fruit
+from course_lib.fruit.drawing import RAYS, Fruit, Wish, backdrop, layers, picture_points, random_fruit
 from course_lib.fruit.words import SCENE_BACKDROPS, SCENE_BACKGROUNDS, check_choice
 from course_lib.fruit.words import SCENE_SIZE as SIZE
+from course_lib.noise import Pictures
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.pixels import to_bytes
 
@@ -47,15 +48,10 @@ class Scene:
         return tuple((f.kind, f.colour) for f in self.fruits)
 
 
-def random_scene(
-    generator: torch.Generator, things: Sequence[Sequence[str | None]], background: str | None = None
-) -> Scene:
-    """A scene of things whose other factors are drawn from `generator`.
+def random_scene(generator: torch.Generator, things: Sequence[Sequence[Wish]], background: Wish = None) -> Scene:
+    """A scene of things whose other factors are drawn from `generator` (on the CPU).
 
-    Args:
-        generator: on the CPU.
-        things: (kind, colour), or (kind, colour, size_word), of each fruit from left to right; None is left to chance.
-        background: from `SCENE_BACKGROUNDS`, or None.
+    things: (kind, colour), or (kind, colour, size_word), of each fruit from left to right.
     """
     fruits = tuple(random_fruit(generator, *thing) for thing in things)
     light = 65 * (2 * torch.rand((), generator=generator, dtype=torch.float64).item() - 1)
@@ -66,8 +62,8 @@ def random_scene(
 def window(count: int, place: int, fine: int) -> tuple[tuple[slice, slice], Tensor, Tensor, float]:
     """The rays of a picture `fine` rays wide that one of `count` fruits needs, counted from the left.
 
-    Returns their rows and columns; where they meet the picture plane, u and v (rays,), in half windows right of and
-    above the middle of the window; and how wide they are.
+    Returns their rows and columns; where they meet the picture, u and v (rays,), in half windows right of and above the
+    middle of the window; and how wide they are.
     """
     side, middles = WINDOWS[count]
     half, middle = side * fine / 2, (middles[place] + 0.5) * fine
@@ -78,17 +74,12 @@ def window(count: int, place: int, fine: int) -> tuple[tuple[slice, slice], Tens
     return (rows, columns), u.reshape(-1), v.reshape(-1), 1 / half
 
 
-def draw(scenes: Sequence[Scene], size: int = SIZE) -> Tensor:
-    """Draw scenes: (N, 3, size, size), float32 in [-1, 1].
-
-    Raises:
-        ValueError: there is no scene, or size is no whole number from 8 to 1024.
-    """
+def draw(scenes: Sequence[Scene], size: int = SIZE) -> Pictures:
+    """Draw scenes. Raises ValueError if there is none, or as `picture_points`."""
     if not scenes:
         raise ValueError("draw got no scene, but needs at least one.")
-    if not isinstance(size, int) or not 8 <= size <= 1024:
-        raise ValueError(f"size={size!r} is no picture width; choose a whole number from 8 to 1024.")
-    fine = 2 * size  # four rays a pixel, as in `fruit.draw`
+    across, up = (points.reshape(-1) for points in picture_points(size))
+    fine = 2 * size
     alike: dict[tuple, list[int]] = defaultdict(list)  # the scenes with such a fruit there: drawn together
     for i, scene in enumerate(scenes):
         for place, f in enumerate(scene.fruits):
@@ -106,9 +97,7 @@ def draw(scenes: Sequence[Scene], size: int = SIZE) -> Tensor:
             for i, f, skin, share in zip(some, fruits, colour.transpose(0, 1), coverage, strict=True):
                 lowest = WINDOWS[count][0] * (f.y - f.size / 2)
                 painted.append((lowest, i, rows, columns, skin.unflatten(-1, shape), share.view(shape)))
-    line = (torch.arange(fine) + 0.5) / fine * 2 - 1
-    v, u = torch.meshgrid(-line, line, indexing="ij")
-    behind = backdrop([SCENE_BACKDROPS[s.background] for s in scenes], u.reshape(-1), v.reshape(-1), floor.flatten(1))
+    behind = backdrop([SCENE_BACKDROPS[scene.background] for scene in scenes], across, up, floor.flatten(1))
     canvas = behind.transpose(0, 1).unflatten(2, (fine, fine))  # (N, 3, fine, fine)
     for _, i, rows, columns, skin, share in sorted(painted, key=lambda paint: -paint[0]):  # from back to front
         canvas[i, :, rows, columns].lerp_(skin, share)

@@ -3,9 +3,9 @@
 Each shape is a signed distance function: negative inside the fruit, positive outside, zero on the skin. The bricks
 come from Inigo Quilez's article "Distance functions".
 
-p is a point x (right), y (up), z (to the viewer), three tensors (rays,); k are the details of the individual, in
-[-1, 1], (8, rays). Each fruit returns the distances (rays,) to [body, wood, leaf], or the first of these. Fruits are
-about 2 units long.
+p are points x (right), y (up), z (to the viewer), three tensors (rays,), one point for each ray; k are the details of
+the individual, in [-1, 1], (8, rays). Each fruit returns the distances (rays,) to [body, wood, leaf], or the first of
+these. Fruits are about 2 units long.
 """
 
 import math
@@ -18,7 +18,7 @@ DARK, CREAM = (0.20, 0.13, 0.08), (0.98, 0.90, 0.62)  # sRGB in [0, 1]: banana t
 
 
 def length(*p: Tensor) -> Tensor:
-    """Length (rays,) of vectors given by their components."""
+    """Length of vectors given by their components."""
     return reduce(lambda total, c: torch.addcmul(total, c, c), p[1:], p[0] * p[0]).sqrt_()
 
 
@@ -109,22 +109,14 @@ def strawberry(p, k):
     w = (down - r * slope / math.sqrt(1 - slope * slope)).div_(0.78).clamp_(0, 1)
     body = length(r, down - 0.78 * w) - (0.58 - 0.42 * w)
     star = 0.71 - 0.14 * torch.cos(7 * torch.atan2(x, z) + 3 * k[0])  # above: a cap of seven leaves
-    return [
-        body,
-        capsule(p, (0, 0.8, 0), (0.08 * k[1], 1.02, 0.05), 0.04, 0.05),
-        torch.maximum(body - 0.02 - 0.08 * r * r, (star - y) * 0.6),
-    ]
+    leaves = torch.maximum(body - 0.02 - 0.08 * r * r, (star - y) * 0.6)
+    return [body, capsule(p, (0, 0.8, 0), (0.08 * k[1], 1.02, 0.05), 0.04, 0.05), leaves]
 
 
 # height, radius and number of grapes of each ring
 RINGS = ((0.5, 0.45, 6), (0.42, 0, 1), (0.16, 0.42, 5), (-0.16, 0.29, 4), (-0.46, 0.17, 3), (-0.72, 0, 1))
-GRAPES = torch.tensor(
-    [
-        (ring * math.sin(a), y, ring * math.cos(a))
-        for y, ring, count in RINGS
-        for a in (math.tau * i / count + 9 * y for i in range(count))
-    ]
-)  # (20, 3)
+_TURNS = [(y, ring, math.tau * i / count + 9 * y) for y, ring, count in RINGS for i in range(count)]
+GRAPES = torch.tensor([(ring * math.sin(a), y, ring * math.cos(a)) for y, ring, a in _TURNS])  # (20, 3)
 
 
 def grapes(p, k):
@@ -147,7 +139,7 @@ PITS = {"orange": 0.0022, "lemon": 0.002}  # depth of the pits in the skin
 
 
 def pits(p) -> Tensor:
-    """Smooth bumps (rays,) in [-1, 1] all over space."""
+    """Smooth bumps in [-1, 1] all over space."""
     x, y, z = (55 * c for c in p)
     x, y, z = x + torch.sin(0.4 * z), y + torch.sin(0.3 * x), z + torch.sin(0.5 * y)
     return x.sin_().mul_(y.sin_()).mul_(z.sin_())

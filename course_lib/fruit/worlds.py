@@ -29,10 +29,7 @@ WORLDS = {world.name: world for world in (FRUIT, SCENES)}
 
 
 def reader_of(config: Mapping) -> Callable[[str], object]:
-    """What reads prompts for a network: the grammar of its world, or, for words of one's own, just its words.
-
-    config: of a network. The reader raises ValueError, in plain words, for what the network cannot draw.
-    """
+    """What reads prompts for a network of this config: the grammar of its world, or, for others, just its words."""
     if config["world"] in WORLDS:
         return WORLDS[config["world"]].understand
     return partial(known_words, vocabulary=config["vocabulary"], max_words=config["max_words"])

@@ -21,13 +21,10 @@ DRAWN = DATA if CHECKOUT else RUNS  # the training pictures
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """Write a file so that nobody ever sees half of it.
+    """Write a file so that nobody ever sees half of it. Raises OSError if its folder cannot be made or written.
 
     Yields a temporary path in the same folder (made if missing); when the block ends well, that file takes the
     name `path` in one step; when it raises or is interrupted, it is removed and `path` stays as it was.
-
-    Raises:
-        OSError: the folder cannot be made or written.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,12 +47,7 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], about: dict) -> 
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
-    """Read what `write_tensors` wrote.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is a pickle, is cut short, or is no safetensors file of this course.
-    """
+    """Read what `write_tensors` wrote. Raises FileNotFoundError, or ValueError for a pickle and a damaged file."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(

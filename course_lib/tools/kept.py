@@ -1,6 +1,7 @@
 """What takes long to draw is drawn once and kept in a file, until the recipe changes."""
 
 import hashlib
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,22 +11,15 @@ from course_lib.tools.files import read_tensors, write_tensors
 
 
 def drawn_once(
-    path: str | Path, recipe: Sequence[str], make: Callable[[], tuple[Tensor, list[dict]]]
+    path: str | Path, recipe: Sequence, make: Callable[[], tuple[Tensor, list[dict]]]
 ) -> tuple[Tensor, list[dict]]:
-    """Open drawn pictures and their factors, or draw them, if there are none or they follow another recipe.
+    """Open drawn pictures and their factors, or make them, if there are none or they follow another recipe.
 
-    Args:
-        path: where they are kept.
-        recipe: all that decides how they look, such as the text of the renderer.
-        make: draws them: (N, 3, H, W) uint8, and N dicts of factors, as JSON can hold them.
-
-    Returns:
-        The pictures as bytes, (N, 3, H, W) uint8, and the factors.
-
-    Raises:
-        ValueError: the file is damaged.
+    The pictures are (N, 3, H, W) uint8, the factors N dicts, as JSON can hold them. The recipe is all that decides how
+    they look: modules and functions, whose text counts, and a tuple of values. Raises ValueError for a damaged file.
     """
-    drawn_by = hashlib.sha256("".join(recipe).encode()).hexdigest()
+    text = "".join(repr(part) if isinstance(part, tuple) else inspect.getsource(part) for part in recipe)
+    drawn_by = hashlib.sha256(text.encode()).hexdigest()
     if Path(path).is_file():
         try:
             tensors, about = read_tensors(path)

@@ -12,14 +12,7 @@ from course_lib.tools.files import whole_file
 
 
 def from_bytes(x: Tensor) -> Tensor:
-    """Bytes, as picture files hold them, to the range of this course: x0 = x / 127.5 - 1.
-
-    Args:
-        x: uint8 of any shape, 0 for none of a colour to 255 for all of it.
-
-    Returns:
-        x0, float32 of the same shape in [-1, 1].
-    """
+    """Bytes, 0 for none of a colour to 255 for all of it, to float32 in [-1, 1]: x0 = x / 127.5 - 1."""
     return x / 127.5 - 1
 
 
@@ -29,10 +22,7 @@ def to_bytes(x0: Tensor) -> Tensor:
 
 
 class Bytes:
-    """Pictures kept as bytes, in a quarter of the memory; those that are picked come out as x0 in [-1, 1].
-
-    `train` takes it in the place of a tensor.
-    """
+    """Pictures kept as bytes, in a quarter of the memory; those picked are x0. `train` takes it for a tensor."""
 
     def __init__(self, x: Tensor):
         self.x = x  # (N, 3, H, W) uint8

@@ -11,12 +11,7 @@ from course_lib.widgets.panel import WIDE, Panel, Picture
 
 
 class DiagnosisGame(Panel):
-    """A broken run's pictures and its loss: choose the cause, and hear what gives it away.
-
-    Args:
-        ward: the runs, as `broken.load` gives them.
-        causes: the letters of the game and the cause behind each.
-    """
+    """A broken run's pictures and its loss: choose the cause of each letter, and hear what gives it away."""
 
     def __init__(self, ward: Mapping[str, BrokenRun], causes: Mapping[str, str] | None = None):
         self.ward, self.causes = ward, dict(causes or in_order())
@@ -24,7 +19,7 @@ class DiagnosisGame(Panel):
         self.picture = Picture("pictures and loss of the run", 900)
         self.choice = ui.Dropdown(options=["choose the cause", *FAULTS], description="What is wrong?", style=WIDE)
         self.right: set[str] = set()
-        super().__init__([self.run, self.picture, self.choice])
+        super().__init__(self.run, self.picture, self.choice)
         self.turn()
         self.run.observe(self.turn, "value")
         self.choice.observe(self.answer, "value")
@@ -49,9 +44,8 @@ class DiagnosisGame(Panel):
         if change.new != cause:
             return self.say(f"Not {change.new}. {FAULTS[cause].look}")
         self.right.add(self.run.value)
-        self.say(
-            f"Right: {cause}. {FAULTS[cause].wrong} {FAULTS[cause].remedy} ({len(self.right)} of {len(self.causes)})"
-        )
+        found = f"({len(self.right)} of {len(self.causes)})"
+        self.say(f"Right: {cause}. {FAULTS[cause].wrong} {FAULTS[cause].remedy} {found}")
 
     def figure(self) -> Figure:
         return self.run_figure(next(iter(self.causes)))

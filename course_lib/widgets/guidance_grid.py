@@ -1,7 +1,7 @@
 """Prompts by guidance scales."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import ipywidgets as ui
 import torch
@@ -10,28 +10,18 @@ from tqdm.auto import tqdm
 
 from course_lib.classroom import show
 from course_lib.model import encode_for
+from course_lib.noise import Model
 from course_lib.sample import Frame, sample
 from course_lib.widgets.panel import CELL, LABEL, Panel, Picture, rest
 
+SCALES = (-2, 0, 1, 2, 4, 8)
+
 
 class GuidanceGrid(Panel):
-    """Prompts by guidance scales, filled in one by one from the same noise; stop it when you have seen enough.
-
-    Args:
-        model: a denoiser.
-        prompts: one for each row.
-        scales: one for each column.
-        steps, seed: of the sampling.
-    """
+    """Prompts by guidance scales, filled in one by one from the same noise; stop it when you have seen enough."""
 
     def __init__(
-        self,
-        model: Callable,
-        prompts: Sequence[str],
-        scales: Sequence[float] = (-2, 0, 1, 2, 4, 8),
-        *,
-        steps: int = 25,
-        seed: int = 0,
+        self, model: Model, prompts: Sequence[str], scales: Sequence[float] = SCALES, *, steps: int = 25, seed: int = 0
     ):
         self.model, self.prompts, self.scales, self.steps, self.seed = model, list(prompts), list(scales), steps, seed
         self.tokens = encode_for(model, self.prompts)
@@ -41,15 +31,14 @@ class GuidanceGrid(Panel):
         self.cells = [[Picture(f"{prompt}, w = {w:g}", 96) for w in scales] for prompt in prompts]
         head = ui.HBox([ui.Label(layout=LABEL), *(ui.Label(f"w = {w:g}", layout=CELL) for w in scales)])
         lines = [ui.HBox([ui.Label(p, layout=LABEL), *line]) for p, line in zip(prompts, self.cells, strict=True)]
-        super().__init__([ui.HBox([self.begin, self.halt, self.bar]), head, *lines])
+        super().__init__(ui.HBox([self.begin, self.halt, self.bar]), head, *lines)
         self.begin.on_click(lambda button: self.start(self.fill()))
         self.halt.on_click(lambda button: self.stop())
 
     def generate(self, row: int, scale: float) -> Iterator[Frame]:
         """The generation of one cell; all cells start from the same noise."""
-        generator = torch.Generator().manual_seed(self.seed)
-        tokens = self.tokens[row : row + 1]
-        return sample(self.model, tokens, generator=generator, steps=self.steps, guidance_scale=scale)
+        how = dict(generator=torch.Generator().manual_seed(self.seed), steps=self.steps, guidance_scale=scale)
+        return sample(self.model, self.tokens[row : row + 1], **how)
 
     async def fill(self) -> None:
         """Compute one cell after another, and show each as soon as it is there."""

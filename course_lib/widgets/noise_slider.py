@@ -15,13 +15,7 @@ AXIS = "how often each pixel value occurs, from -3 to 3; lines at -1, 0 and 1"
 
 
 class NoiseSlider(Panel):
-    """Drag the noise level, and picture and histogram follow; change the words; press play.
-
-    Args:
-        caption: which fruit to draw, in the words of the training captions.
-        size: side of the picture in pixels.
-        seed: of the drawing and of the noise.
-    """
+    """Drag the noise level, and picture and histogram follow; change the words; press play."""
 
     def __init__(self, caption: str = "a red apple", *, size: int = 128, seed: int = 0):
         understand(caption)  # refuses words that ask for no fruit
@@ -31,13 +25,8 @@ class NoiseSlider(Panel):
         self.play = ui.Button(description="Play", icon="play", tooltip="from picture to noise")
         self.picture, self.histogram = Picture("noisy picture x_t"), Picture("histogram of the pixel values", 420)
         self.eps = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(seed))
-        super().__init__(
-            [
-                self.words,
-                ui.HBox([self.t, self.play], layout=WRAP),
-                ui.HBox([self.picture, ui.VBox([self.histogram, ui.Label(AXIS)])], layout=WRAP),
-            ]
-        )
+        shown = [self.picture, ui.VBox([self.histogram, ui.Label(AXIS)])]
+        super().__init__(self.words, ui.HBox([self.t, self.play], layout=WRAP), ui.HBox(shown, layout=WRAP))
         self.draw()
         self.words.observe(self.draw, "value")
         self.t.observe(self.redraw, "value")
@@ -48,10 +37,8 @@ class NoiseSlider(Panel):
         try:
             asked = understand(self.words.value)
         except ValueError as error:
-            self.say(str(error))
-            return
-        generator = torch.Generator().manual_seed(self.seed)
-        self.x0 = draw([random_fruit(generator, **asked)], self.size)
+            return self.say(str(error))
+        self.x0 = draw([random_fruit(torch.Generator().manual_seed(self.seed), **asked)], self.size)
         self.say()
         self.redraw()
 

@@ -8,31 +8,25 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from course_lib.classroom import show
-from course_lib.noise import add_noise
+from course_lib.noise import Pictures, add_noise
 from course_lib.sample import denoise_step
 from course_lib.widgets.panel import LEVELS, LONG, WRAP, Panel, Picture
 from course_lib.widgets.slider import Slider
 
 
 class PairExplorer(Panel):
-    """Pick two noise levels: input, target, the network's answer, and what separates the two.
-
-    Args:
-        model: any callable (x_t, t) -> x0_hat.
-        x0: (1, 3, H, W) float32 in [-1, 1], the clean picture.
-        seed: of the noise.
-    """
+    """Pick two noise levels: input, target, the network's answer for one picture x0, and what separates the two."""
 
     TITLES = ("input x_t", "target x_s", "answer", "difference x 5")
 
-    def __init__(self, model: Callable, x0: Tensor, *, seed: int = 0):
+    def __init__(self, model: Callable[[Pictures, float], Pictures], x0: Pictures, *, seed: int = 0):
         self.model, self.x0 = model, x0
         self.eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(seed))
         self.t = Slider(description="from level t", options=LEVELS, value=0.6, layout=LONG)
         self.s = Slider(description="to level s", options=LEVELS, value=0.5, layout=LONG)
         self.pictures = [Picture(title, 160) for title in self.TITLES]
         columns = [ui.VBox([ui.Label(t), p]) for t, p in zip(self.TITLES, self.pictures, strict=True)]
-        super().__init__([self.t, self.s, ui.HBox(columns, layout=WRAP)])
+        super().__init__(self.t, self.s, ui.HBox(columns, layout=WRAP))
         self.redraw()
         for level in (self.t, self.s):
             level.observe(self.redraw, "value")

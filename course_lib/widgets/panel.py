@@ -8,7 +8,7 @@ import asyncio
 import base64
 import html
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 
 import ipywidgets as ui
 import torch
@@ -23,14 +23,13 @@ WIDE = {"description_width": "initial"}  # descriptions are never cut
 WRAP, CELL, LABEL = ui.Layout(flex_flow="row wrap"), ui.Layout(width="96px"), ui.Layout(width="150px")
 LONG = ui.Layout(width="440px", max_width="100%")
 LEVELS = [i / 100 for i in range(101)]  # what the sliders of noise levels can be set to
-
 PLAY_SECONDS = 5.0
 
 
 class Panel(ui.VBox):
     """Controls and pictures in one box. Where no kernel runs, its `figure()` is shown instead, never an empty box."""
 
-    def __init__(self, children: Sequence[ui.Widget]):
+    def __init__(self, *children: ui.Widget):
         self.message = ui.HTML()
         self.task: asyncio.Task | None = None
         super().__init__([*children, self.message])

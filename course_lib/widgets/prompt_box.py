@@ -23,12 +23,8 @@ from course_lib.widgets.slider import Slider
 class PromptBox(Panel):
     """Type words, press Enter, and watch the picture form while it is computed.
 
-    A model of few steps does not wait for Enter: it draws as one types, whenever the words make sense.
-
-    Args:
-        model: a denoiser, of the fruit, of scenes, or of pictures of one's own.
-        prompt: what stands in the box at first.
-        folder: where the save button puts pictures and films.
+    A model of few steps does not wait for Enter: it draws as one types, whenever the words make sense. The save button
+    puts pictures and films into the folder.
     """
 
     KEPT = 8  # earlier results in the strip
@@ -44,10 +40,9 @@ class PromptBox(Panel):
         self.go = ui.Button(description="Draw it", button_style="primary")
         self.seed = ui.BoundedIntText(value=0, min=0, max=2**31, description="seed")
         scales, counts = [i / 2 for i in range(-4, 17)], sorted({4, 8, 16, 25, 50, 100, usual.steps})
-        self.guidance = Slider(
-            description="guidance", options=scales, value=usual.guidance_scale, continuous_update=False
-        )
-        self.steps = Slider(description="steps", options=counts, value=usual.steps, continuous_update=False)
+        late = dict(continuous_update=False)
+        self.guidance = Slider(description="guidance", options=scales, value=usual.guidance_scale, **late)
+        self.steps = Slider(description="steps", options=counts, value=usual.steps, **late)
         self.chips = [
             ui.Button(description=word, tooltip=f"put {word} into the prompt", layout=ui.Layout(width="auto"))
             for word in (*COLOURS, *(kind for kind in KINDS if kind not in COLOURS))
@@ -59,19 +54,14 @@ class PromptBox(Panel):
         self.save = ui.Button(description="Save picture and film", disabled=True, layout=ui.Layout(width="auto"))
         self.frames: list[Frame] = []
         self.results: list[tuple[str, Tensor]] = []
-        columns = [
-            ui.VBox([ui.Label("noisy picture x_t"), self.noisy]),
-            ui.VBox([ui.Label("current guess x0_hat"), self.guess]),
-        ]
+        columns = [ui.VBox([ui.Label(picture.tooltip), picture]) for picture in (self.noisy, self.guess)]
         super().__init__(
-            [
-                ui.HBox([self.words, self.go]),
-                ui.HBox(self.chips, layout=WRAP),
-                ui.HBox([self.seed, self.guidance, self.steps], layout=WRAP),
-                ui.HBox(columns, layout=WRAP),
-                ui.HBox([self.bar, self.save]),
-                self.strip,
-            ]
+            ui.HBox([self.words, self.go]),
+            ui.HBox(self.chips, layout=WRAP),
+            ui.HBox([self.seed, self.guidance, self.steps], layout=WRAP),
+            ui.HBox(columns, layout=WRAP),
+            ui.HBox([self.bar, self.save]),
+            self.strip,
         )
         self.words.observe(self.hear, "value")
         for control in (self.seed, self.guidance, self.steps):
@@ -127,9 +117,9 @@ class PromptBox(Panel):
 
     def moments(self, prompt: str) -> Iterator[Frame]:
         """The generation that the controls ask for."""
-        options = dict(steps=self.steps.value, guidance_scale=self.guidance.value)
-        generator = torch.Generator().manual_seed(self.seed.value)
-        return sample(self.model, encode_for(self.model, prompt), generator=generator, **options)
+        how = dict(steps=self.steps.value, guidance_scale=self.guidance.value)
+        tokens, generator = encode_for(self.model, prompt), torch.Generator().manual_seed(self.seed.value)
+        return sample(self.model, tokens, generator=generator, **how)
 
     async def paint(self, prompt: str) -> None:
         """Make one picture, and show every step of it as it is computed."""

@@ -8,21 +8,13 @@ class Slider(AnyWidget):
     """A slider from the first to the last of some numbers, with its name on the left and its number on the right.
 
     The sliders of ipywidgets 8 show their name to the eye only; a screen reader says a number and not what it is.
-
-    Args:
-        description: what it sets.
-        options: the numbers that it can be set to, in order.
-        value: where it stands, at first the first option; a number in between goes to the nearest option.
-        continuous_update: tell the kernel while it is dragged, not only once it is let go.
-
-    Raises:
-        TraitError: value is no number.
+    Raises TraitError for a value that is no number.
     """
 
-    description = Unicode().tag(sync=True)
-    options = List().tag(sync=True)
-    value = Union([Int(), Float()]).tag(sync=True)
-    continuous_update = Bool(True).tag(sync=True)
+    description = Unicode().tag(sync=True)  # what it sets
+    options = List().tag(sync=True)  # the numbers that it can be set to, in order
+    value = Union([Int(), Float()]).tag(sync=True)  # at first the first option; between two it goes to the nearest
+    continuous_update = Bool(True).tag(sync=True)  # tell the kernel while it is dragged, not only once it is let go
 
     _esm = """
     export default {

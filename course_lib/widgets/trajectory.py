@@ -13,12 +13,7 @@ from course_lib.widgets.slider import Slider
 
 
 class Trajectory(Panel):
-    """Slide through recorded generations, each with the noisy picture above and the current guess below.
-
-    Args:
-        films: {name: all frames that `sample` yielded}; they may differ in their number of steps.
-        which: which picture of each batch.
-    """
+    """Slide through named generations, recorded from `sample` in any number of steps; `which` picture of each batch."""
 
     def __init__(self, films: Mapping[str, Sequence[Frame]], *, which: int = 0):
         self.films, self.which = {name: list(frames) for name, frames in films.items()}, which
@@ -28,7 +23,7 @@ class Trajectory(Panel):
         self.pictures = {name: Picture(f"{name}: x_t above, x0_hat below", 180) for name in self.films}
         columns = [ui.VBox([ui.Label(name), self.titles[name], self.pictures[name]]) for name in self.films]
         legend = ui.Label("above the noisy picture x_t, below the current guess x0_hat")
-        super().__init__([ui.HBox([self.place, self.play], layout=WRAP), legend, ui.HBox(columns, layout=WRAP)])
+        super().__init__(ui.HBox([self.place, self.play], layout=WRAP), legend, ui.HBox(columns, layout=WRAP))
         self.redraw()
         self.place.observe(self.redraw, "value")
         self.play.on_click(lambda button: self.start(play(self.place)))

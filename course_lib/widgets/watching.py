@@ -34,18 +34,13 @@ def watch(
     The time this takes does not count as training. The last figure stays in the saved notebook.
 
     Args:
-        run, batches: as for `train`.
         prompts: captions for the pictures, in the model's words; None makes eight without a caption.
         pause: rest once this share of the run is done; the next call goes on.
         every: seconds from one figure to the next.
-        seed: of the noise that the pictures start from.
-        options: for `train`: steps or seconds, levels, loss.
+        options: for `train`, as are run and batches; raises as that does.
 
     Returns:
         The reports of all steps of this run that were watched, earlier calls included.
-
-    Raises:
-        ValueError: as `train` and `encode`.
     """
     asked = null_tokens(8, run.model.config["max_words"]) if prompts is None else encode_for(run.model, prompts)
     reports = HISTORY.setdefault(run, [])
@@ -53,13 +48,8 @@ def watch(
 
     def look() -> None:
         nonlocal handle, drawn
-        pictures = generate(
-            run.ema,
-            asked,
-            generator=torch.Generator().manual_seed(seed),
-            steps=SAMPLING_STEPS,
-            guidance_scale=1.0 if prompts is None else 2.0,
-        )
+        how = dict(steps=SAMPLING_STEPS, guidance_scale=1.0 if prompts is None else 2.0)
+        pictures = generate(run.ema, asked, generator=torch.Generator().manual_seed(seed), **how)
         figure = show.training([report.loss for report in reports], pictures, f"after {run.step} steps")
         if handle is None:
             handle = display(figure, display_id=True)
