@@ -21,7 +21,13 @@ class GuidanceGrid(Panel):
     """Prompts by guidance scales, filled in one by one from the same noise; stop it when you have seen enough."""
 
     def __init__(
-        self, model: Model, prompts: Sequence[str], scales: Sequence[float] = SCALES, *, steps: int | None = None, seed: int = 0
+        self,
+        model: Model,
+        prompts: Sequence[str],
+        scales: Sequence[float] = SCALES,
+        *,
+        steps: int | None = None,
+        seed: int = 0,
     ):
         self.model, self.prompts, self.scales, self.steps, self.seed = model, list(prompts), list(scales), steps, seed
         self.tokens = encode_for(model, self.prompts)
