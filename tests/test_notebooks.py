@@ -12,6 +12,7 @@ from statistics import median
 
 import nbformat
 import pytest
+from nbconvert.filters import get_metadata
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from run_notebooks import finished
 
@@ -89,6 +90,8 @@ def cell_problems(position: int, cell, follower) -> list[str]:
             found.append(f"ends in an error, {output.ename}")
         if output.get("name") == "stderr":
             found.append("writes to stderr")
+        if "image/png" in output.get("data", {}) and not get_metadata(output, "alt", "image/png"):
+            found.append("shows a picture without alternative text: draw it with `show`, run `make outputs`")
         if WIDGET_VIEW in output.get("data", {}):
             found.append("holds the view of a widget, which is dead without its kernel: run `make outputs`")
     if shows_a_picture(cell) and not (
@@ -266,6 +269,7 @@ def good_notebook():
     0 opening, 1 figure, 2 what to see, 3-8 code, 9-12 and 13-16 exercises, 17 formula, 18 questions, 19 recap.
     """
     figure = new_output("display_data", {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 640x480>"})
+    figure.metadata = {"image/png": {"alt": "A banana."}}
     printed = new_output("stream", name="stdout", text="torch.Size([3, 32, 32]) in [-1, 1]\n")
     code = [new_code_cell("x = add_noise(x0, t)\nx.shape", outputs=[printed]) for _ in range(7)]
     code[0].outputs = [figure]
@@ -364,6 +368,7 @@ DAMAGE = {
         "3 of 11",
     ),
     "mute figure": (set_source(2, "The banana fades. **Before you run it:** will it?"), "What to see"),
+    "no alternative text": (lambda nb: nb.cells[1].outputs[0].update(metadata={}), "alternative text"),
     "mute HTML figure": (
         set_output(4, "display_data", data={"text/html": "<img src='data:'>"}),
         "What to see",
