@@ -17,7 +17,6 @@ from course_lib import weights
 from course_lib.captions import encode
 from course_lib.classroom import broken
 from course_lib.commands import main as cli
-from course_lib.commands.options import sampling
 from course_lib.fruit.drawing import Fruit
 from course_lib.fruit.pictures import Pictures
 from course_lib.fruit.prompts import phrasings
@@ -588,15 +587,12 @@ def test_a_folder_may_have_any_name(tmp_path, monkeypatch, name, denoiser_file):
 
 
 def test_no_option_does_nothing():
-    """Each option of a command is read by its `run`, or by what that calls in `options`."""
-    shared = inspect.getsource(sampling)
-    (commands,) = (a for a in cli.parser()._actions if a.dest not in ("help",))
+    """The file of each command reads all of its options, as `args.name` or by their name in quotes."""
+    (commands,) = (action for action in cli.parser()._actions if action.dest != "help")
     for name, command in commands.choices.items():
         source = inspect.getsource(sys.modules[f"course_lib.commands.{name}"])
-        source += shared if "sampling(args)" in source else ""
-        for action in command._actions:
-            read = re.search(rf"args\.{action.dest}\b|args, \"{action.dest}\"", source)
-            assert read or action.dest == "help", f"{name}: nothing reads --{action.dest}"
+        for option in {action.dest for action in command._actions} - {"help"}:
+            assert re.search(rf'args\.{option}\b|"{option}"', source), f"{name}: nothing reads --{option}"
 
 
 @pytest.mark.parametrize("option", [["--wrong", "x.png"], ["--per-group", "2"], ["--scenes", "--per-pair", "2"]])
