@@ -3,6 +3,7 @@ import inspect
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -556,7 +557,7 @@ def test_the_command_line_works_from_a_shell(tmp_path):
 
 def shelled(command, **options):
     options = {"shell": True, "executable": "/bin/bash", "cwd": ROOT, "capture_output": True, "timeout": 120} | options
-    return subprocess.run(command.replace("COURSE", f"'{sys.executable}' -m course_lib"), **options)
+    return subprocess.run(command.replace("COURSE", f"{shlex.quote(sys.executable)} -m course_lib"), **options)
 
 
 @pytest.mark.parametrize("command", ["COURSE --help", "COURSE train --help", "COURSE draw 'a red apple' --out OUT"])
