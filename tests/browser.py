@@ -371,7 +371,7 @@ def test_a_diagnosis(lesson):
 
 @pytest.mark.parametrize("lesson", ["07_better_and_faster"], indirect=True)
 def test_a_picture_for_every_letter_that_makes_sense(lesson):
-    for code in ("import functools", "denoiser = weights.load", "student = weights.load", "PromptBox(student"):
+    for code in ("import functools", "denoiser = load_denoiser", "student = load_denoiser", "PromptBox(student"):
         lesson.run(code)
     panel = lesson.panel("PromptBox(student")
     box, guess = panel.get_by_role("textbox", name="prompt"), panel.get_by_title("current guess x0_hat")
