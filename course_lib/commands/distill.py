@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, bar, between, check_begun, flag
+from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, bar, between, check_begun, drawing, flag
 
 HELP = "Teach a denoiser to do with a few steps and no guidance; until that is done, the runs are kept in runs/."
 
@@ -37,7 +37,7 @@ def run(args: Args) -> None:
     if teacher.config["world"] != FRUIT.name:
         raise ValueError(f"{path} was trained on captions of its own, but distilling shows it the fruit.")
     how = {"steps": args.steps, "guidance_scale": args.guidance, "learning_rate": args.learning_rate}
-    pictures, seconds = training_pictures(bar=bar), 0.0
+    pictures, seconds = training_pictures(bar=drawing), 0.0
     with bar(total=100, bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}") as progress:
         for stage in stages(teacher, seed=args.seed, **how):
             this, run_file = stage.run, run_files[stage.steps]

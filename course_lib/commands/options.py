@@ -74,6 +74,11 @@ def add_sampling(command: Parser) -> None:
     ask(command, "--guidance", between(-20.0, 20.0), text)
 
 
+def drawing(items):
+    """The bar of pictures that are drawn before what was asked for can begin."""
+    return bar(items, desc="drawing the training pictures")
+
+
 def bar(*items, **how):
     """A progress bar on standard error."""
     from tqdm import tqdm

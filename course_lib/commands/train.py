@@ -5,7 +5,19 @@ import sys
 from argparse import SUPPRESS, ArgumentTypeError
 from pathlib import Path
 
-from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, bar, between, check_begun, flag, given
+from course_lib.commands.options import (
+    Args,
+    Parser,
+    add_out,
+    add_seed,
+    ask,
+    bar,
+    between,
+    check_begun,
+    drawing,
+    flag,
+    given,
+)
 
 HELP = "Train a denoiser on the fruit, on scenes of one fruit and of two, or on a folder of your own."
 LOG_HEAD = ["step", "seconds", "loss", "pictures per second"]
@@ -57,9 +69,9 @@ def subject(args: Args) -> tuple:
 
     shape = given(args, patch="patch", channels="channels")
     if args.scenes:
-        return training_scenes(bar=bar), SceneDenoiser(**SCENES.settings(), **shape)
+        return training_scenes(bar=drawing), SceneDenoiser(**SCENES.settings(), **shape)
     if not args.folder:
-        return training_pictures(bar=bar), Denoiser(**FRUIT.settings(), **shape)
+        return training_pictures(bar=drawing), Denoiser(**FRUIT.settings(), **shape)
     pictures = open_folder(args.folder, bar=bar)
     for note in pictures.notes:
         print(note, file=sys.stderr)
