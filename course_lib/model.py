@@ -24,8 +24,8 @@ class LevelEncoder(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        self.register_buffer("frequencies", math.pi * 2 ** torch.linspace(-1, 4, width // 2), persistent=False)
         self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.register_buffer("frequencies", math.pi * 2 ** torch.linspace(-1, 4, width // 2), persistent=False)
 
     def forward(self, t: Levels, x_t: Pictures) -> Tensor:
         """The levels of some pictures to (B, width) float32."""

@@ -38,6 +38,8 @@ from course_lib.noise import add_noise
 from course_lib.tools.files import DATA
 from course_lib.train import Run, random_levels
 
+pytestmark = pytest.mark.slow  # as a whole
+
 BANANA = ("banana", "green")
 
 

@@ -275,6 +275,7 @@ def test_a_run_is_resumed_with_its_learning_rate_or_with_a_new_one(tmp_path, sma
     assert learning_rate("--steps", 3, "--resume", "--learning-rate", 0.001) == 0.001
 
 
+@pytest.mark.slow
 def test_the_log_goes_on_when_training_is_resumed(tmp_path, monkeypatch, small_training):
     stop_after(150, monkeypatch)
     assert run(*TRAIN, "--steps", 200, "--out", tmp_path) == 130
@@ -283,6 +284,7 @@ def test_the_log_goes_on_when_training_is_resumed(tmp_path, monkeypatch, small_t
     assert [line[0] for line in csv.reader((tmp_path / "log.csv").open())] == ["step", "100", "200"]
 
 
+@pytest.mark.slow
 def test_a_damaged_line_of_the_log_is_left_out(tmp_path, small_training):
     assert run(*TRAIN, "--steps", 100, "--out", tmp_path) == 0
     with (tmp_path / "log.csv").open("a") as file:

@@ -17,6 +17,8 @@ from course_lib.tools.files import read_tensors, write_tensors
 from course_lib.train import random_batches, train
 from course_lib.widgets.prompt_box import PromptBox
 
+pytestmark = pytest.mark.slow  # as a whole
+
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)

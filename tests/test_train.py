@@ -158,6 +158,7 @@ def test_training_lowers_the_loss():
     assert sum(losses[-20:]) < 0.7 * sum(losses[:20])
 
 
+@pytest.mark.slow
 def test_four_pictures_are_learned_by_heart():
     fruits = [Fruit("apple", "red"), Fruit("banana", "yellow"), Fruit("grapes", "purple"), Fruit("pear", "green")]
     x0 = draw(fruits, 32)

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow  # as a whole
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # What a core installation lacks.
