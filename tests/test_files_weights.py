@@ -169,6 +169,13 @@ def test_a_file_without_a_fitting_vocabulary_is_refused(path, vocabulary):
         load_denoiser(path)
 
 
+def test_a_file_of_an_earlier_version_is_told_so(path):
+    old = {name: value for name, value in tiny().config.items() if name in ("patch", "channels", "blocks", "width")}
+    write_tensors(path, tiny().state_dict(), about(config=old, vocabulary=list(VOCABULARY)))
+    with pytest.raises(ValueError, match="an earlier version of this course.* Train anew"):
+        load_denoiser(path)
+
+
 def test_tensors_that_do_not_fit_the_settings_are_refused(path):
     tensors = tiny().state_dict()
     write_tensors(path, tensors | {"enter.bias": torch.zeros(9)}, about())

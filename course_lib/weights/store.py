@@ -38,6 +38,8 @@ def load(path: str | Path, *classes: type[nn.Module]) -> nn.Module:
     kind = about.get("kind", "network of another project")
     if kind not in by_name:
         raise ValueError(f"{path} holds a {kind}, but a {' or a '.join(by_name)} is needed.")
+    if "vocabulary" in about:  # beside the settings, not among them
+        raise ValueError(f"{path} was written by an earlier version of this course, under other names. Train anew.")
     try:
         config = about["config"]
         if "vocabulary" in config:
