@@ -1,9 +1,14 @@
-"""The other words that people type, as tables: what each means here. A leaf, as `words` is; `reader` reads with them."""
+"""The other words that people type, as tables of what each means here; `reader` reads with them."""
 
 from course_lib.fruit.words import NAMES
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Words that ask for something, but not for anything that could be seen.
-SILENT = frozenset(
+SILENT = _words(
     """
     please pls plz kindly draw drawing drawings show showing shows shown generate make making paint painting create
     creating render give get i me we us you my can could would will shall may want wants wanted need like love wish
@@ -13,16 +18,19 @@ SILENT = frozenset(
     these those that that's which who is are was be being am single coloured colored colour color colours colors hue
     hued tone shade sized size then too from lone copy exactly again another im i'm i'd i'll
     bunch bunches cluster clusters request prompt caption type kind has having got
-    """.split()
+    """
 )
-ARTICLES = frozenset("a an the one 1 some my any".split())
-NOT = frozenset(
+ARTICLES = _words("a an the one 1 some my any")
+NOT = _words(
     "not no non without isn't isnt aren't arent except excluding never don't dont doesn't doesnt none nothing neither "
-    "nor minus wasn't won't can't cannot instead exclude avoid skip unless nobody hardly lacking".split()
+    "nor minus wasn't won't can't cannot instead exclude avoid skip unless lacking "
+    "what_but anything_but everything_but all_but instead_of rather_than other_than apart_from free_of"
 )
 COUNTS = {"two": 2, "both": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
-COUNTS |= dict.fromkeys("eleven twelve dozen dozens several many few lots multiple hundred hundreds thousand".split(), 12)
-COUNTS |= dict.fromkeys("thousands million trio numerous countless".split(), 12)
+COUNTS |= dict.fromkeys(
+    _words("eleven twelve dozen dozens several many few lots multiple hundred hundreds thousand"), 12
+)
+COUNTS |= dict.fromkeys(_words("thousands million trio numerous countless"), 12)
 
 # Words that mean exactly what a known one means.
 SAME = {name.plural: kind for kind, name in NAMES.items()} | {
@@ -48,16 +56,17 @@ SAME = {name.plural: kind for kind, name in NAMES.items()} | {
     "onto": "on",
 }
 SAME |= dict.fromkeys(
-    "big bigger biggest larger largest huge giant enormous great gigantic massive immense vast jumbo".split(), "large"
+    _words("big bigger biggest larger largest huge giant enormous great gigantic massive immense vast jumbo"), "large"
 )
 SAME |= dict.fromkeys(
-    "little tiny wee mini miniature smaller smallest teeny minuscule petite minute itty bitty".split(), "small"
+    _words("little tiny wee mini miniature smaller smallest teeny minuscule petite minute itty bitty"), "small"
 )
 
 # Several words for one, in this order; words with "_" are the reader's own. KIND stands for any kind.
 _SIDE = r"(?:(?:to|on|at|in) )?(?:the |its )?(left|right)(?: hand)?(?: side)?"
 PHRASES = {
-    r"(?:what|anything|everything|all) but|instead of|rather than|other than|apart from|free of": "not",
+    r"(what|anything|everything|all) but": r"\1_but",
+    r"(instead|rather|other|apart|free) (of|than|from)": r"\1_\2",
     r"water melons?": "watermelon",
     r"straw berr(?:y|ies)": "strawberry",
     r"back (?:ground|drop)": "background",
@@ -78,11 +87,11 @@ PHRASES = {
     r"in (?:the )?colou?r(?: of)?|(?:of|in) size": "is",
 }
 # What stands between two things and was never learned.
-PLACES = frozenset(
+PLACES = _words(
     """
     above over under below behind beneath underneath inside outside between atop around across opposite within in on
     in_front_of on_top_of into off touching facing before after than vs versus through
-    """.split()
+    """
 )
 
 # Colours by meaning: these are refused, but with the known colour.
@@ -104,23 +113,23 @@ MEANING = {word: colour for colour, words in MEANING.items() for word in words.s
 # As the colour of a background, some of them mean another.
 MEANING_BEHIND = {"beige": "cream", "tan": "cream", "ivory": "cream"}
 # These are also things; where no fruit is named, it is the thing that is meant.
-THINGS_TOO = frozenset("lime olive peach plum rose salmon mint chocolate coral cherry apricot tangerine aubergine sage".split())
-OTHER_FRUIT = frozenset(
+THINGS_TOO = _words("lime olive peach plum rose salmon mint chocolate coral cherry apricot tangerine aubergine sage")
+OTHER_FRUIT = _words(
     """
     mango mangos mangoes cherry cherries peach peaches plum plums kiwi kiwis pineapple pineapples papaya papayas melon
     melons lime limes grapefruit grapefruits blueberry blueberries raspberry raspberries blackberry blackberries apricot
-    apricots fig figs pomegranate pomegranates coconut coconuts tangerine tangerines mandarin mandarins clementine lychee
-    lychees guava guavas durian avocado avocados tomato tomatoes cranberry cranberries nectarine nectarines plantain
-    currant currants gooseberry dragonfruit persimmon quince olive olives date dates berry berries cantaloupe satsuma
-    """.split()
+    apricots fig figs pomegranate pomegranates coconut coconuts tangerine tangerines mandarin mandarins clementine
+    lychee lychees guava guavas durian avocado avocados tomato tomatoes cranberry cranberries nectarine nectarines
+    plantain currant currants gooseberry dragonfruit persimmon quince olive olives date dates berry berries cantaloupe satsuma
+    """
 )
 # Real words that are spelt nearly as a known one: no misspellings.
-NO_MISSPELLING = frozenset(
+NO_MISSPELLING = _words(
     """
     pearl pearls peas peak peach bear while whole write wheat greek greed greet grape block blank brow crown apply ample
     pine ping pint pines range smell shell lager barge blues browse clean crease creak landscape side aside
     beaded flight fight might light night sight eight tight rigid loft lift lefty fried ripen print brawn drawn sable
-    """.split()
+    """
 )
 
 EMOJI = {"🍌": "banana", "🍎": "apple", "🍏": "green apple", "🍉": "watermelon", "🍊": "orange", "🍋": "lemon"}
