@@ -120,7 +120,8 @@ OTHER_FRUIT = _words(
     melons lime limes grapefruit grapefruits blueberry blueberries raspberry raspberries blackberry blackberries apricot
     apricots fig figs pomegranate pomegranates coconut coconuts tangerine tangerines mandarin mandarins clementine
     lychee lychees guava guavas durian avocado avocados tomato tomatoes cranberry cranberries nectarine nectarines
-    plantain currant currants gooseberry dragonfruit persimmon quince olive olives date dates berry berries cantaloupe satsuma
+    plantain currant currants gooseberry dragonfruit persimmon quince olive olives date dates berry berries
+    cantaloupe satsuma
     """
 )
 # Real words that are spelt nearly as a known one: no misspellings.
