@@ -318,8 +318,21 @@ def test_an_unknown_word_is_answered_in_place_and_stops_the_old_picture():
         return box
 
     box = asyncio.run(main())
-    assert "Did you mean &quot;banana&quot;?" in box.message.value and box.task.cancelled() and not box.results
+    assert "Did you mean &quot;a green banana&quot;?" in box.message.value and box.task.cancelled() and not box.results
     assert box.bar.description == "ready" and box.save.disabled
+
+
+def test_a_prompt_in_other_words_is_drawn_as_it_was_understood():
+    def work():
+        box = PromptBox(halving, "a big banana, green")
+        box.steps.value = 4
+        return box
+
+    box = started(work)
+    assert "understood as: a large green banana" in box.message.value
+    assert [words for words, _ in box.results] == ["a large green banana"]
+    slider = NoiseSlider("a little pear", size=8)
+    assert "understood as: a small pear" in slider.message.value
 
 
 def test_a_distilled_model_answers_while_one_types_and_waits_for_words_on_their_way():
@@ -349,7 +362,7 @@ def test_a_distilled_model_answers_while_one_types_and_waits_for_words_on_their_
 
     box, told, patient = asyncio.run(main())
     assert [words for words, _ in box.results] == ["a green banana"] and len(box.frames) == 5
-    assert "Did you mean &quot;banana&quot;?" in told[2] and not any(told[:2] + told[3:])
+    assert "Did you mean &quot;a green banana&quot;?" in told[2] and not any(told[:2] + told[3:])
     assert "never learned the word" in patient
 
 

@@ -1,6 +1,6 @@
 """`draw`: pictures from the renderer that made the training pictures."""
 
-from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, between
+from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, between, tell
 
 HELP = "Draw fruits with the renderer that made the training pictures."
 
@@ -15,10 +15,13 @@ def options(command: Parser) -> None:
 
 def run(args: Args) -> None:
     """Draw what the captions ask for, and write it as one PNG file."""
-    from course_lib.fruit.worlds import FRUIT, understand_all, world_for
+    from course_lib.fruit.worlds import FRUIT, read_all, unquoted, world_for
 
-    world = world_for(args.captions)
-    asked = understand_all(args.captions, world.understand)
+    captions = unquoted(args.captions)
+    world = world_for(captions)
+    readings = read_all(captions, world)
+    asked = [world.understand(reading.caption) for reading in readings]
+    tell(readings)
 
     import torch
 

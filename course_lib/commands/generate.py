@@ -1,6 +1,18 @@
 """`generate`: from noise to pictures of what the words ask for."""
 
-from course_lib.commands.options import Args, Parser, add_out, add_sampling, add_seed, ask, bar, between, flag, given
+from course_lib.commands.options import (
+    Args,
+    Parser,
+    add_out,
+    add_sampling,
+    add_seed,
+    ask,
+    bar,
+    between,
+    flag,
+    given,
+    tell,
+)
 
 HELP = "Turn noise into pictures of what the words ask for."
 SHIPPED = {"fruit": "denoiser.safetensors", "scenes": "scene_denoiser.safetensors"}  # for the words of each world
@@ -18,10 +30,10 @@ def options(command: Parser) -> None:
 
 def run(args: Args) -> None:
     """Generate, and write the pictures, or the film of the first, as one PNG file."""
-    from course_lib.fruit.worlds import reader_of, understand_all, world_for
+    from course_lib.fruit.worlds import WORLDS, read_all, reader_of, unquoted, world_for
 
     if not hasattr(args, "weights"):  # words are refused before torch is loaded
-        world = world_for(args.prompts)
+        world = world_for(unquoted(args.prompts))
 
     import torch
 
@@ -34,8 +46,15 @@ def run(args: Args) -> None:
 
     path = args.weights if hasattr(args, "weights") else DATA / SHIPPED[world.name]
     model = load(path, Denoiser, SceneDenoiser)
-    understand_all(args.prompts, reader_of(model.config))
-    tokens = encode_for(model, [prompt for prompt in args.prompts for _ in range(args.count)])
+    if model.config["world"] in WORLDS:
+        prompts = read_all(unquoted(args.prompts), WORLDS[model.config["world"]])
+        tell(prompts)
+        captions = [reading.caption for reading in prompts]
+    else:  # words of one's own, which only the network's own list knows
+        captions = args.prompts
+        for caption in captions:
+            reader_of(model.config)(caption)
+    tokens = encode_for(model, [caption for caption in captions for _ in range(args.count)])
     usual, how, frames = sampling_of(model), given(args, steps="steps", guidance_scale="guidance"), []
     moments = sample(model, tokens, generator=torch.Generator().manual_seed(args.seed), **how)
     for frame in bar(moments, total=how.get("steps", usual.steps) + 1, unit="step"):
@@ -45,6 +64,6 @@ def run(args: Args) -> None:
 
         save_figure(film(frames), args.out)
     else:
-        columns = args.count if len(args.prompts) > 1 else None  # a row for each prompt
+        columns = args.count if len(captions) > 1 else None  # a row for each prompt
         save_png(grid(frames[-1].x_t, columns), args.out, scale=256 // usual.size)
     print(args.out)

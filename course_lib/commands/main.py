@@ -1,4 +1,4 @@
-"""The command line: `python -m course_lib draw | generate | train | distill | evaluate | pictures | judge | broken`.
+"""The command line: `python -m course_lib draw | generate | read | train | distill | ...`.
 
 Each command says in a file of its own what it can be told (`options`) and what it does (`run`), and loads torch only
 once it has work for it.
@@ -10,9 +10,9 @@ import os
 import shlex
 import sys
 
-from course_lib.commands import broken, distill, draw, evaluate, generate, judge, pictures, train
+from course_lib.commands import broken, distill, draw, evaluate, generate, judge, pictures, read, train
 
-COMMANDS = (draw, generate, train, distill, evaluate, pictures, judge, broken)
+COMMANDS = (draw, generate, read, train, distill, evaluate, pictures, judge, broken)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """What the options of several commands have in common. Imports no torch: `--help` answers at once."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -84,3 +85,10 @@ def bar(*items, **how):
     from tqdm import tqdm
 
     return tqdm(*items, leave=False, **how)
+
+
+def tell(readings: Sequence) -> None:
+    """Say on standard error what prompts were understood as, where that is not what was typed."""
+    for reading in readings:
+        if reading.differs:
+            print(reading.note, file=sys.stderr)

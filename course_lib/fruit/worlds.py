@@ -5,8 +5,9 @@ from functools import partial
 from typing import NamedTuple
 
 from course_lib.captions import MAX_WORDS, known_words
-from course_lib.fruit import prompts, scene_prompts
-from course_lib.fruit.words import SCENE_SIZE, SCENE_VOCABULARY, SIZE, VOCABULARY
+from course_lib.fruit import prompts, reader, scene_prompts
+from course_lib.fruit.reader_things import Thing, say
+from course_lib.fruit.words import BACKGROUNDS, SCENE_SIZE, SCENE_VOCABULARY, SIZE, VOCABULARY
 
 
 class World(NamedTuple):
@@ -35,24 +36,47 @@ def reader_of(config: Mapping) -> Callable[[str], object]:
     return partial(known_words, vocabulary=config["vocabulary"], max_words=config["max_words"])
 
 
-def understand_all(prompts: Sequence[str], understand: Callable[[str], object]) -> list:
-    """What each prompt asks for. Raises ValueError, in plain words, for the first that is not understood."""
+def read_for(world: World, prompt: str) -> reader.Reading:
+    """Read what a person typed for a network of this world; raises as `reader.read`."""
+    reading = reader.read(prompt)
     try:
-        return [understand(prompt) for prompt in prompts]
+        world.understand(reading.caption)
     except ValueError as error:
-        hint = " A caption of several words needs quotes around it." if len(prompts) > 1 else ""
-        raise ValueError(f"{error}{hint}") from error
+        first, *others = scene_prompts.understand(reading.caption).things
+        least = say([Thing(first["kind"], first["colour"], first["size_word"])], None, None)
+        learned = "one fruit, not two" if others else f"fruit on {', '.join(BACKGROUNDS)} only"
+        raise reader.Unread(f"This network learned {learned}.", least) from error
+    return reading
+
+
+def read_all(prompts: Sequence[str], world: World) -> list[reader.Reading]:
+    """Read each prompt for a network of this world. Raises as `read_for`, for the first that is refused."""
+    return [read_for(world, prompt) for prompt in prompts]
+
+
+def unquoted(prompts: Sequence[str]) -> list[str]:
+    """The prompts of a command line. Pieces that name no fruit by themselves belong to one prompt without quotes."""
+    quoted = any(" " in prompt and _whole(prompt) for prompt in prompts)
+    return [*prompts] if quoted or all(map(_whole, prompts)) else [" ".join(prompts)]
+
+
+def _whole(prompt: str) -> bool:
+    """Whether a prompt names a fruit by itself; a colour or a size alone waits for one."""
+    try:
+        caption = reader.read(prompt).caption
+    except reader.Unread:
+        return False
+    return not caption.endswith(" fruit")
 
 
 def world_for(prompts: Sequence[str]) -> World:
-    """The first world that understands all prompts; if none does, the ValueError of the one that was meant."""
-    errors = []
+    """The first world that can draw all prompts. Raises as `reader.read` for the first that none can."""
+    captions = [reader.read(prompt).caption for prompt in prompts]
     for world in WORLDS.values():
         try:
-            understand_all(prompts, world.understand)
+            for caption in captions:
+                world.understand(caption)
             return world
-        except ValueError as error:
-            errors.append(error)
-    said = {word for prompt in prompts for word in prompt.casefold().split()}
-    of_two = said & set(SCENE_VOCABULARY) - set(VOCABULARY)
-    raise errors[1] if of_two else errors[0]
+        except ValueError:
+            continue
+    raise AssertionError("the scenes understand whatever is read")

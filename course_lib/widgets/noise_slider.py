@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from course_lib.classroom import show
 from course_lib.fruit.drawing import draw, random_fruit
-from course_lib.fruit.prompts import understand
+from course_lib.fruit.worlds import FRUIT, read_for
 from course_lib.noise import add_noise, noise_levels
 from course_lib.widgets.panel import LEVELS, LONG, WRAP, Panel, Picture, play
 from course_lib.widgets.slider import Slider
@@ -18,7 +18,7 @@ class NoiseSlider(Panel):
     """Drag the noise level, and picture and histogram follow; change the words; press play."""
 
     def __init__(self, caption: str = "a red apple", *, size: int = 128, seed: int = 0):
-        understand(caption)  # refuses words that ask for no fruit
+        read_for(FRUIT, caption)  # refuses words that ask for no fruit
         self.size, self.seed = size, seed
         self.words = ui.Text(value=caption, description="picture", continuous_update=False)
         self.t = Slider(description="noise level t", options=LEVELS, layout=LONG)
@@ -35,11 +35,12 @@ class NoiseSlider(Panel):
     def draw(self, change=None) -> None:
         """Draw the fruit that the words ask for; words that ask for none leave the picture and say why."""
         try:
-            asked = understand(self.words.value)
+            reading = read_for(FRUIT, self.words.value)
         except ValueError as error:
             return self.say(str(error))
+        asked = FRUIT.understand(reading.caption)
         self.x0 = draw([random_fruit(torch.Generator().manual_seed(self.seed), **asked)], self.size)
-        self.say()
+        self.say(reading.note)
         self.redraw()
 
     def redraw(self, change=None) -> None:

@@ -12,7 +12,7 @@ from course_lib.captions import split_words
 from course_lib.classroom import show
 from course_lib.fruit import prompts
 from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS
-from course_lib.fruit.worlds import FRUIT, reader_of
+from course_lib.fruit.worlds import FRUIT, WORLDS, read_for, reader_of
 from course_lib.model import encode_for
 from course_lib.sample import Frame, sample, sampling_of
 from course_lib.tools.files import RUNS
@@ -74,7 +74,7 @@ class PromptBox(Panel):
     def add_word(self, chip: ui.Button) -> None:
         """Put a word into the prompt: a colour in place of the colour, a fruit in place of the fruit."""
         try:
-            asked = prompts.understand(self.words.value)
+            asked = prompts.understand(self.read(self.words.value)[0])
         except ValueError:
             asked = dict.fromkeys(("colour", "kind", "size_word", "background"))
         colour, kind, word = asked["colour"], asked["kind"], chip.description
@@ -107,13 +107,21 @@ class PromptBox(Panel):
     def draw(self, change=None) -> None:
         """Begin a new picture; one that is under way is given up. Words it does not know are answered in place."""
         try:
-            self.understand(self.words.value)
+            caption, note = self.read(self.words.value)
         except ValueError as error:
             self.stop()
             self.bar.description, self.save.disabled = "ready", not self.frames
             return self.say(str(error))
-        self.say()
-        self.start(self.paint(self.words.value))
+        self.say(note)
+        self.start(self.paint(caption))
+
+    def read(self, prompt: str) -> tuple[str, str]:
+        """The caption that a prompt is read as, and what to say of it. Words of one's own stay as they are."""
+        if self.model.config["world"] not in WORLDS:
+            self.understand(prompt)
+            return prompt, ""
+        reading = read_for(WORLDS[self.model.config["world"]], prompt)
+        return reading.caption, reading.note
 
     def moments(self, prompt: str) -> Iterator[Frame]:
         """The generation that the controls ask for."""
