@@ -66,6 +66,8 @@ def encode(captions: str | Sequence[str], vocabulary: Sequence[str], max_words: 
     import torch
 
     captions = list(captions) if isinstance(captions, Iterable) and not isinstance(captions, str) else [captions]
+    if not captions:
+        raise ValueError(f"There is no caption here. Write for example {EXAMPLE}.")
     number = {word: token for token, word in enumerate(vocabulary)}
     tokens = torch.zeros(len(captions), max_words, dtype=torch.int64)
     for row, caption in zip(tokens, captions, strict=True):

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.captions import MAX_WORDS, encode
-from course_lib.noise import Levels, Pictures, Tokens, expand_level
+from course_lib.noise import Levels, Pictures, Tokens, expand_level, told
 
 SKETCH = 8  # places along a side of the sketch
 
@@ -139,24 +139,32 @@ def leave(channels: int, patch: int) -> nn.Sequential:
 
 def check_input(network: nn.Module, x_t: Pictures, tokens: Tokens | None) -> Tokens:
     """Refuse, with a ValueError, what a network cannot read; returns the tokens, null captions where there are none."""
-    max_words, known = network.config["max_words"], len(network.vocabulary)
-    if x_t.ndim != 4 or x_t.shape[1] != 3 or x_t.shape[2] % network.smallest or x_t.shape[3] % network.smallest:
-        raise ValueError(
-            f"x_t must have shape (B, 3, H, W) with H and W multiples of {network.smallest}, not {tuple(x_t.shape)}."
-        )
+    side, dtype, known = network.smallest, next(network.parameters()).dtype, len(network.vocabulary)
+    shape = x_t.shape if isinstance(x_t, Tensor) else ()
+    if len(shape) != 4 or not shape[0] or shape[1] != 3 or shape[2] % side or shape[3] % side:
+        raise ValueError(f"x_t must have shape (B, 3, H, W) with H and W multiples of {side}, not {told(x_t)}.")
+    if x_t.dtype != dtype:
+        raise ValueError(f"x_t is {x_t.dtype}, but this network computes in {dtype}. Write x_t.to({dtype}).")
+    wanted = len(x_t), network.config["max_words"]
     if tokens is None:
-        return torch.zeros(len(x_t), max_words, dtype=torch.int64, device=x_t.device)
-    if tokens.shape != (len(x_t), max_words):
+        return torch.zeros(wanted, dtype=torch.int64, device=x_t.device)
+    if not isinstance(tokens, Tensor) or tokens.shape != wanted or tokens.dtype not in (torch.int64, torch.int32):
+        raise ValueError(f"tokens must have shape {wanted}, one caption for each picture, int64, not {told(tokens)}.")
+    low, high = int(tokens.min()), int(tokens.max())
+    if low < 0 or high >= known:
         raise ValueError(
-            f"tokens must have shape ({len(x_t)}, {max_words}), one caption for each picture, "
-            f"not {tuple(tokens.shape)}."
-        )
-    if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < known:
-        raise ValueError(
-            f"Tokens lie in [0, {known - 1}], but these go from {int(tokens.min())} to "
-            f"{int(tokens.max())}: were they made with this model's vocabulary?"
+            f"Tokens lie in [0, {known - 1}], but these go from {low} to {high}: "
+            "were they made with this model's vocabulary?"
         )
     return tokens
+
+
+def smallest_side(patch: int, channels: Sequence[int], size: int) -> int:
+    """The side that divides those of all pictures such a U-Net can draw; ValueError if it does not divide `size`."""
+    side = patch * 2 ** (len(channels) - 1) * (2 if channels[-1] < 16 else 1)  # a norm needs two numbers in a group
+    if size % side:
+        raise ValueError(f"So many scales draw multiples of {side} pixels, not {size}: take fewer, or a smaller patch.")
+    return side
 
 
 class Denoiser(nn.Module):
@@ -192,7 +200,7 @@ class Denoiser(nn.Module):
         self.config = dict(vocabulary=list(vocabulary), patch=patch, channels=list(channels), blocks=blocks)
         self.config |= dict(width=width, max_words=max_words, world=world)
         self.config |= dict(size=size, steps=steps, guidance_scale=guidance_scale)
-        self.vocabulary, self.patch, self.smallest = tuple(vocabulary), patch, patch * 2 ** (len(channels) - 1)
+        self.vocabulary, self.patch, self.smallest = tuple(vocabulary), patch, smallest_side(patch, channels, size)
         self.level = LevelEncoder(width)
         self.caption = CaptionEncoder(len(vocabulary), width)
         self.enter = nn.Conv2d(3 * patch**2, channels[0], 3, padding=1)

@@ -16,6 +16,11 @@ Tokens = Tensor  # (B, L) int64, a caption for each picture; zeros stand for no 
 Model = Callable  # (x_t, t, tokens) -> x0_hat, the guess of the clean pictures
 
 
+def told(x: object) -> str:
+    """What was given, for an error: shape and dtype of a tensor, the type of anything else."""
+    return f"a tensor of shape {tuple(x.shape)}, {x.dtype}" if isinstance(x, Tensor) else f"of type {type(x).__name__}"
+
+
 def expand_level(t: Levels, x: Tensor) -> Tensor:
     """Give noise levels the shape they need to multiply pictures (B, ...): the one place where t is broadcast.
 
@@ -23,8 +28,10 @@ def expand_level(t: Levels, x: Tensor) -> Tensor:
         Tensor of shape (1, 1, ...) or (B, 1, ...), with as many axes as x, its dtype and its device.
 
     Raises:
-        ValueError: t lies outside [0, 1], or has another shape.
+        ValueError: t lies outside [0, 1], has another shape, or is no number.
     """
+    if t is None or isinstance(t, str):
+        raise ValueError(f"The noise level t must be a number or a tensor of numbers, not {t!r}.")
     t = torch.as_tensor(t, dtype=x.dtype, device=x.device)
     if t.ndim > 1 or (t.ndim == 1 and len(t) not in (1, len(x))):
         raise ValueError(
@@ -41,11 +48,8 @@ def expand_level(t: Levels, x: Tensor) -> Tensor:
 
 def check_pictures(x0: Pictures) -> None:
     """Refuse what is no batch of clean pictures: ValueError for a wrong shape, dtype or range, with what to do."""
-    if x0.ndim != 4:
-        raise ValueError(
-            f"Pictures have shape (B, 3, H, W), but this tensor has shape {tuple(x0.shape)}. "
-            "For a single picture write x0[None]."
-        )
+    if not isinstance(x0, Tensor) or x0.ndim != 4:
+        raise ValueError(f"Pictures have shape (B, 3, H, W), not {told(x0)}. For a single picture write x0[None].")
     if not x0.is_floating_point():
         raise ValueError(f"Pictures are float32 in [-1, 1], not {x0.dtype}. For bytes write x / 127.5 - 1.")
     if x0.numel() and not bool((x0.abs() <= 1 + 1e-5).all()):  # written so that nan is refused too

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_lib.noise import Levels, Model, Pictures, Tokens, expand_level, noise_levels
+from course_lib.noise import Levels, Model, Pictures, Tokens, expand_level, noise_levels, told
 
 
 class Frame(NamedTuple):
@@ -125,14 +125,16 @@ def sample(
         where a picture is its own guess.
 
     Raises:
-        ValueError: tokens are no (B, L) integers, steps or guidance_scale is out of range.
+        ValueError: tokens are no (B, L) integers, steps or guidance_scale is out of range, generator is none.
     """
     usual = sampling_of(model)
     guidance_scale = usual.guidance_scale if guidance_scale is None else guidance_scale
-    if tokens.ndim != 2 or tokens.is_floating_point():
-        raise ValueError(f"tokens must be (B, L) integers, as `encode` gives them, not {tuple(tokens.shape)}.")
-    if not abs(guidance_scale) < float("inf"):
-        raise ValueError(f"The guidance scale must be a finite number, not {guidance_scale}.")
+    if not isinstance(tokens, Tensor) or tokens.ndim != 2 or not len(tokens) or tokens.is_floating_point():
+        raise ValueError(f"tokens must be (B, L) integers, as `encode` gives them, not {told(tokens)}.")
+    if isinstance(guidance_scale, str) or not abs(guidance_scale) < float("inf"):
+        raise ValueError(f"The guidance scale must be a finite number, not {guidance_scale!r}.")
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be like torch.Generator().manual_seed(0), not {generator!r}.")
     levels = noise_levels(usual.steps if steps is None else steps).tolist()
     x_t = torch.randn(len(tokens), *(shape or (3, usual.size, usual.size)), generator=generator, device=tokens.device)
     for t, s in zip(levels[:-1], levels[1:], strict=True):

@@ -99,25 +99,37 @@ def neighbour_loss(model: Model, x0: Pictures, t: Tensor, eps: Pictures, tokens:
 
 
 class Run:
-    """A training run: all that it takes to stop, and to go on later as if nothing had happened.
+    """A training run: all that it takes to stop, and to go on later as if nothing had happened (see `save_run`).
 
     Args:
-        model: the network to train; any `nn.Module` called as model(x_t, t, tokens).
+        model: the network to train, in place; any `nn.Module` called as model(x_t, t, tokens). Loaded ones are thawed.
         learning_rate: the highest, held for the first 70 % of the run.
-        seed: of the generator that batches, levels and noise are drawn from.
+        seed: of the generator that batches, levels and noise are drawn from; the first weights are the model's own.
 
     Attributes:
         ema: its average over the recent past, which makes the better pictures (Karras et al. 2024,
-            arXiv:2312.02696, eq. 2: the horizon grows with the run).
+            arXiv:2312.02696, eq. 2: the horizon grows with the run). Buffers, often averages already, are copied.
         step, pictures, seconds: how far the run has come, and how long it took.
+
+    Raises ValueError for what is no network, or one that cannot be copied.
     """
 
     def __init__(self, model: nn.Module, *, learning_rate: float = 2e-3, seed: int = 0):
+        if not isinstance(model, nn.Module):
+            raise ValueError(f"A run trains an nn.Module, not {type(model).__name__}.")
+        if not any(value.requires_grad for value in model.parameters()):  # as those of a loaded network
+            model.requires_grad_(True)
         self.model = model
-        self.ema = copy.deepcopy(model).eval().requires_grad_(False)
+        try:
+            self.ema = copy.deepcopy(model).eval().requires_grad_(False)
+        except RuntimeError as error:
+            raise ValueError(
+                "This network cannot be copied. Does it take norms from nn.utils.parametrizations?"
+            ) from error
         self.learning_rate = learning_rate
         layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
-        matrices = {id(layer.weight): layer.weight for layer in layers}
+        own = [value for layer in layers for value in layer.parameters(recurse=False)]  # parametrizations lie deeper
+        matrices = {id(value): value for value in own if value.ndim > 1}
         others = [value for value in model.parameters() if id(value) not in matrices]
         self.optimizers: list[torch.optim.Optimizer] = []
         if matrices:
@@ -141,40 +153,8 @@ class Run:
             new = min(1.0, 1 / (EMA_SHARE * self.step))
             for average, value in zip(self.ema.parameters(), self.model.parameters(), strict=True):
                 average.lerp_(value, new)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """The whole run as tensors by name."""
-        tensors = {"generator": self.generator.get_state()}
-        for name in ("step", "pictures", "seconds", "learning_rate"):
-            tensors[name] = torch.tensor(getattr(self, name), dtype=torch.float64)
-        for name in ("model", "ema"):
-            tensors |= {f"{name}.{key}": value for key, value in getattr(self, name).state_dict().items()}
-        for i, optimizer in enumerate(self.optimizers):
-            for number, state in optimizer.state_dict()["state"].items():
-                tensors |= {f"optimizer.{i}.{number}.{key}": value for key, value in state.items()}
-        return tensors
-
-    def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from what `state_dict` gave; ValueError for another network, and the run is as it was."""
-        parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
-        for name, tensor in tensors.items():
-            part, _, key = name.partition(".")
-            parts[part][key] = tensor
-        shapes = {key: value.shape for key, value in self.model.state_dict().items()}
-        found = [{key: value.shape for key, value in parts[name].items()} for name in ("model", "ema")]
-        if found != [shapes, shapes] or not {"generator", "step", "pictures", "seconds", "learning_rate"} <= {*tensors}:
-            raise ValueError("no training run of this network. Give the settings it was started with.")
-        self.model.load_state_dict(parts["model"])
-        self.ema.load_state_dict(parts["ema"])
-        states: list[dict[int, dict[str, Tensor]]] = [defaultdict(dict) for _ in self.optimizers]
-        for name, tensor in parts["optimizer"].items():
-            i, number, key = name.split(".")
-            states[int(i)][int(number)][key] = tensor
-        for optimizer, state in zip(self.optimizers, states, strict=True):
-            optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-        self.generator.set_state(tensors["generator"])
-        self.step, self.pictures = int(tensors["step"]), int(tensors["pictures"])
-        self.seconds, self.learning_rate = tensors["seconds"].item(), tensors["learning_rate"].item()
+            for copied, value in zip(self.ema.buffers(), self.model.buffers(), strict=True):
+                copied.copy_(value)
 
 
 class Report(NamedTuple):
@@ -203,7 +183,7 @@ def train(
         run: where the run stands; changed in place.
         batches: gives (x0, tokens) for each step, such as `random_batches(x0, tokens, run.generator)`, or whatever the
             model takes for a condition in place of tokens; training ends where they end.
-        steps: train until the run has this many steps; the same seed then gives the same network.
+        steps: train until the run has this many; the same first weights and seed then give the same network.
         seconds: or until it has trained this long, counted without what happens between the steps.
         levels: gives the noise levels of a batch, (B,), for its size and the run's generator.
         loss: what to make small: `denoising_loss`, or anything else with its arguments and a scalar for an answer.
@@ -213,8 +193,11 @@ def train(
     """
     if (steps is None) == (seconds is None):
         raise ValueError("Say how long to train: either steps=… or seconds=…")
-    if not (steps or seconds or 0) > 0:  # written so that nan is refused too
-        raise ValueError(f"How long to train must be more than zero, not {seconds if steps is None else steps}.")
+    length = seconds if steps is None else steps
+    if isinstance(length, str) or not length > 0:  # written so that nan is refused too
+        raise ValueError(f"How long to train must be more than zero, not {length!r}.")
+    if not isinstance(run, Run):
+        raise ValueError(f"train takes a Run, such as Run(model), not {type(run).__name__}.")
     batches, g = iter(batches), run.generator
     run.model.train()
     while (done := run.step / steps if steps else run.seconds / seconds) < 1:

@@ -182,3 +182,9 @@ def test_known_words_in_an_order_never_learned_are_refused(caption):
     encode(caption, VOCABULARY)
     with pytest.raises(ValueError, match=f'"{caption}" has known words, but not in an order the model learned'):
         understand(caption)
+
+
+@pytest.mark.parametrize("none", [[], (), iter(())])
+def test_no_caption_at_all_is_refused(none):
+    with pytest.raises(ValueError, match='There is no caption here. Write for example "a red apple"'):
+        encode(none, VOCABULARY)

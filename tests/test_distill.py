@@ -271,6 +271,32 @@ def test_a_stopped_distillation_that_is_resumed_reaches_the_same_network(tmp_pat
     assert list((tmp_path / "runs").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("again", "said"),
+    [
+        (["--out", "two/few.safetensors"], "another teacher"),
+        (["--guidance", 3], "another guidance scale"),
+        (["--seed", 1], "another seed"),
+    ],
+)
+def test_a_distillation_is_not_resumed_as_another(tmp_path, capsys, monkeypatch, command, again, said):
+    def interrupted(*args, **options):
+        yield from [next(train(*args, **options))]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("course_lib.train.train", interrupted)
+    assert command(*DISTILL, "one/few.safetensors") == 130
+    monkeypatch.setattr("course_lib.train.train", train)
+    (kept,) = (tmp_path / "runs").iterdir()
+    before = kept.read_bytes()
+    if "teacher" in said:
+        weights.save(tiny_denoiser(seed=1), "tiny.safetensors")  # another of one name
+    capsys.readouterr()
+    assert command(*DISTILL, "one/few.safetensors", "--resume", *again) == 2
+    assert f"few-8-steps.safetensors holds a run with {said}. Give the one" in capsys.readouterr().err
+    assert kept.read_bytes() == before and not (tmp_path / "two").exists()
+
+
 def test_what_cannot_be_distilled_is_refused_in_one_line(tmp_path, capsys, command):
     weights.save(Denoiser(("", "a", "red", "boat"), channels=(8,), width=16), "own.safetensors")
     weights.save(next(stages(tiny_denoiser())).run.ema, "few.safetensors")

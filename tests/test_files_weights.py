@@ -1,17 +1,25 @@
 import json
+import os
+import random
+import stat
 import struct
+import subprocess
+import sys
 
 import pytest
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch.nn.utils import parametrizations
 
 from course_lib.captions import encode
 from course_lib.fruit.words import VOCABULARY
 from course_lib.judging.judge import Judge
 from course_lib.model import Denoiser
-from course_lib.tools.files import read_tensors, whole_file, write_tensors
+from course_lib.tools import files
+from course_lib.tools.files import DATA, read_tensors, whole_file, write_tensors
 from course_lib.train import Run
-from course_lib.weights import load_denoiser, load_judge, save, save_run
+from course_lib.weights import load, load_denoiser, load_judge, load_run, save, save_run
 
 
 @pytest.fixture
@@ -222,6 +230,157 @@ def test_weights_that_are_not_finite_are_refused(path, value):
         load_denoiser(path)
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float64, torch.float16, torch.bool])
+def test_weights_of_another_type_are_refused(path, dtype):
+    tensors = tiny().state_dict()
+    write_tensors(path, tensors | {"enter.bias": tensors["enter.bias"].to(dtype)}, about())
+    with pytest.raises(ValueError, match=f"enter.bias is {dtype}, expected torch.float32"):
+        load_denoiser(path)
+
+
+@pytest.mark.parametrize("kind", ["network", "run"])
+def test_no_flipped_bit_is_overlooked(path, kind):
+    network = Denoiser(VOCABULARY[:4], channels=(8,), width=8)
+    write = save if kind == "network" else lambda network, path: save_run(Run(network), path)
+    write(network, path)
+    good, chance = path.read_bytes(), random.Random(0)
+    header = 8 + struct.unpack("<Q", good[:8])[0]
+    places = [chance.randrange(8 * len(good)) for _ in range(60)] + [chance.randrange(8 * header) for _ in range(240)]
+    for place in places:
+        bad = bytearray(good)
+        bad[place // 8] ^= 1 << place % 8
+        path.write_bytes(bad)
+        with pytest.raises(ValueError, match="is cut short, damaged"):
+            read_tensors(path)
+    path.write_bytes(good)
+    read_tensors(path)
+
+
+def test_the_same_tensors_give_the_same_file_and_one_without_a_checksum_opens_too(path):
+    save(tiny(), path)
+    first = path.read_bytes()
+    for _ in range(5):
+        save(tiny(), path)
+        assert path.read_bytes() == first
+    save_file(tiny().state_dict(), path, metadata={"about": json.dumps(about())})
+    assert load_denoiser(path).config == tiny().config
+
+
+@pytest.mark.parametrize("file", sorted(DATA.glob("[!p]*.safetensors")), ids=lambda file: file.name)
+def test_the_shipped_files_have_their_checksum(file):
+    with safe_open(file, framework="pt") as opened:
+        assert len(json.loads(opened.metadata()["about"])) == 2
+    read_tensors(file)
+
+
+@pytest.mark.parametrize("around", ["{}", "[{}]"])
+def test_settings_nested_too_deep_are_refused(path, around):
+    deep = around.format('{"kind": ' * 100_000 + "1" + "}" * 100_000)
+    save_file({"a": torch.ones(1)}, path, metadata={"about": deep})
+    with pytest.raises(ValueError, match="is cut short, damaged"):
+        load_denoiser(path)
+
+
+class Longer(Denoiser):
+    """A denoiser of one's own that its config makes again."""
+
+
+class Renamed(Denoiser):
+    """A denoiser of one's own that its config does not make again."""
+
+    def __init__(self, words):
+        super().__init__(words, channels=(8,), width=8)
+
+
+def spoilt():
+    model = tiny()
+    model.enter.bias.data[0] = float("nan")
+    return model
+
+
+def normed():
+    model = tiny()
+    parametrizations.weight_norm(model.enter)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        (lambda: Renamed(VOCABULARY), "hold this Renamed, since its `config` does not make it again: .*argument"),
+        (lambda: torch.nn.Linear(2, 2), "hold this Linear, since its `config` does not make it again: .*config"),
+        (lambda: tiny().double(), "hold this Denoiser.* is torch.float64, expected torch.float32"),
+        (normed, "hold this Denoiser.*enter"),
+        (spoilt, "hold this Denoiser.*enter.bias holds numbers that are not finite"),
+    ],
+)
+def test_what_could_not_be_opened_again_is_not_saved(path, network, said):
+    path.write_bytes(b"old")
+    with pytest.raises(ValueError, match=said):
+        save(network(), path)
+    assert path.read_bytes() == b"old"
+
+
+def test_saving_draws_no_random_numbers(path):
+    model = tiny()
+    torch.manual_seed(3)
+    save(model, path)
+    assert torch.initial_seed() == 3 and torch.equal(torch.rand(2), torch.manual_seed(3) and torch.rand(2))
+
+
+def test_a_denoiser_of_ones_own_class_is_opened_with_it(path):
+    model = Longer(VOCABULARY, channels=(8,), width=8)
+    save(model, path)
+    assert type(load(path, Longer)) is Longer
+    with pytest.raises(ValueError, match=r"holds a Longer, but a Denoiser is needed.* load\(path, YourClass\)"):
+        load_denoiser(path)
+
+
+def test_a_compiled_network_is_saved_as_what_it_was(path):
+    model = tiny()
+    save(torch.compile(model, backend="eager"), path)
+    assert torch.equal(load_denoiser(path).enter.weight, model.enter.weight)
+
+
+def test_as_many_words_as_the_fruit_has_are_still_ones_own(path):
+    words = ("", *(f"word{i}" for i in range(len(VOCABULARY) - 1)))
+    save(Denoiser(words, channels=(8,), width=8), path)
+    assert load_denoiser(path).vocabulary == words
+
+
+def test_a_run_that_is_no_longer_finite_is_neither_saved_nor_gone_on_with(path):
+    run = Run(tiny())
+    save_run(run, path)
+    good, tensors = path.read_bytes(), read_tensors(path)[0]
+    run.model.enter.bias.data[0] = float("inf")
+    with pytest.raises(ValueError, match="not worth a file: model.enter.bias holds numbers that are not finite"):
+        save_run(run, path)
+    assert path.read_bytes() == good
+    tensors["ema.enter.bias"][0] = float("nan")
+    write_tensors(path, tensors, {"kind": "run"})
+    with pytest.raises(ValueError, match="cannot be gone on with: ema.enter.bias holds numbers that are not finite"):
+        load_run(Run(tiny()), path)
+
+
+def test_a_run_knows_what_it_was_saved_as(path):
+    save_run(Run(tiny()), path, teacher="a", seed=0)
+    load_run(Run(tiny()), path, teacher="a", seed=0)
+    with pytest.raises(ValueError, match="holds a run with another teacher and another seed. Give the one"):
+        load_run(Run(tiny()), path, teacher="b", seed=1)
+    save_run(Run(tiny()), path)
+    with pytest.raises(ValueError, match="another teacher"):
+        load_run(Run(tiny()), path, teacher="b")
+
+
+@pytest.mark.parametrize("read", [read_tensors, load_denoiser, load_judge])
+def test_a_folder_is_called_a_folder(tmp_path, read):
+    with pytest.raises(IsADirectoryError, match="is a folder. Name a file in it.$"):
+        read(tmp_path)
+    save(tiny(), tmp_path / "mine.safetensors")
+    with pytest.raises(IsADirectoryError, match="is a folder. Name a file in it, such as mine.safetensors.$"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize("error", [ValueError("went wrong"), KeyboardInterrupt()])
 @pytest.mark.parametrize("old", [None, b"old"])
 def test_an_interrupted_file_leaves_what_was_there_and_nothing_else(path, error, old):
@@ -256,3 +415,119 @@ def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"), whole_file(tmp_path / "file" / "below.txt"):
         pass
+
+
+def write(path, content=b"new"):
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@pytest.mark.parametrize("old", [None, b"old"])
+@pytest.mark.parametrize("links", [1, 2])
+def test_a_link_stays_a_link_and_its_target_is_written(tmp_path, old, links):
+    target = tmp_path / "far" / "target"
+    target.parent.mkdir()
+    if old:
+        target.write_bytes(old)
+    (tmp_path / "link1").symlink_to(target)
+    (tmp_path / "link2").symlink_to("link1")
+    write(tmp_path / f"link{links}")
+    assert (tmp_path / "link1").is_symlink() and (tmp_path / "link2").is_symlink()
+    assert target.read_bytes() == b"new" and not target.is_symlink() and [*target.parent.iterdir()] == [target]
+
+
+def test_what_is_no_file_is_refused_and_stays(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "circle").symlink_to("circle")
+    for name in ("pipe", "folder", "circle"):
+        (tmp_path / f"to_{name}").symlink_to(name)
+    kinds = {"pipe": "is a pipe or a device", "folder": "is a folder", "circle": "is a link that leads back"}
+    before = {file.name: file.lstat().st_mode for file in tmp_path.iterdir()}
+    for name, said in kinds.items():
+        for path in (tmp_path / name, tmp_path / f"to_{name}"):
+            with pytest.raises(OSError, match=f"{path.name} {said}.* Name a file"):
+                write(path)
+    with pytest.raises(OSError, match="/dev/zero is a pipe or a device"):
+        write("/dev/zero")
+    assert {file.name: file.lstat().st_mode for file in tmp_path.iterdir()} == before
+
+
+def test_the_null_device_swallows_what_is_written(tmp_path):
+    (tmp_path / "nothing").symlink_to(os.devnull)
+    for path in (os.devnull, tmp_path / "nothing"):
+        write(path)
+        save(tiny(), path)
+        assert stat.S_ISCHR(os.stat(path).st_mode)
+    assert [file.name for file in tmp_path.iterdir()] == ["nothing"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664), (0o027, 0o640)])
+def test_a_new_file_has_the_permissions_that_the_umask_leaves(path, umask, mode):
+    before = os.umask(umask)
+    try:
+        save(tiny(), path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o444, 0o755])
+def test_a_file_keeps_its_permissions_when_it_is_written_again(path, mode):
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    with whole_file(path) as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) & ~0o200 == mode & ~0o200  # never more than the file's own
+        temporary.write_bytes(b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == mode and path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("write", [save, lambda model, path: save_run(Run(model), path)], ids=["network", "run"])
+def test_what_hinders_the_writer_is_an_os_error_and_the_old_file_stays(path, monkeypatch, write):
+    path.write_bytes(b"old")
+
+    def full(tensors, temporary, **options):
+        temporary.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(files, "save_file", full)
+    with pytest.raises(OSError, match=f"{path.name} could not be written: .*No space left"):
+        write(tiny(), path)
+    assert path.read_bytes() == b"old" and list(path.parent.iterdir()) == [path]
+
+
+FULL_DISK = """
+import resource, sys, torch
+from pathlib import Path
+from course_lib.model import Denoiser
+from course_lib.tools.files import whole_file
+from course_lib.tools.pixels import save_png
+from course_lib.train import Run
+from course_lib.weights import save, save_run
+
+network, noise = Denoiser(("", "a"), channels=(8,)), torch.rand(3, 99, 99)
+writers = {
+    "network": lambda path: save(network, path),
+    "run": lambda path: save_run(Run(network), path),
+    "picture": lambda path: save_png(noise, path),
+}
+def log(path):
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write("line\\n" * 9999)
+resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))
+for name, write in {**writers, "log": log}.items():
+    try:
+        write(Path(sys.argv[1]) / name)
+    except OSError as error:
+        print(error)
+"""
+
+
+def test_no_file_is_left_half_where_the_disk_is_full(tmp_path):
+    names = ["network", "run", "picture", "log"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"old")
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, tmp_path], capture_output=True, text=True, check=True)
+    said = done.stdout.splitlines()
+    assert len(said) == 4 and all(name in line and "too large" in line for name, line in zip(names, said, strict=True))
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == dict.fromkeys(names, b"old")

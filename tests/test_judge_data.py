@@ -1,5 +1,9 @@
 import hashlib
+import inspect
+import textwrap
 from collections import Counter
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -20,7 +24,9 @@ from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TR
 from course_lib.judging.counts import Score
 from course_lib.judging.judge import JUDGE_SEED, TEST_SEED, Judge, evaluate, score, score_drawings, train_judge
 from course_lib.sample import generate
+from course_lib.tools import kept
 from course_lib.tools.files import DATA, read_tensors, write_tensors
+from course_lib.tools.kept import code
 
 # What is held out
 
@@ -110,6 +116,46 @@ def test_pictures_are_drawn_anew_when_the_code_has_changed(few, monkeypatch):
     write_tensors(few, {"x0": tensors["x0"] * 0}, about | {"drawn_by": "older code"})
     assert torch.equal(training_pictures(few).x0, drawn.x0)
     assert read_tensors(few)[1] == about
+
+
+WRITTEN = '''
+"""What it is for."""
+import math
+
+def double(x):
+    """Twice."""
+    return 2 * x  # as it says
+'''
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counts"),
+    [
+        ("Twice.", "Two times.", False),
+        ("What it is for.", "Another aim.", False),
+        ("  # as it says", "", False),
+        ("import math\n", "import math\n\n# what follows\n\n", False),
+        ("return 2 * x", "return (2 *\n        x)", False),
+        ("2 * x", "3 * x", True),
+        ("def double(x)", "def double(x, y=1)", True),
+        ("return 2 * x", "return '2 * x'", True),
+    ],
+)
+@pytest.mark.parametrize("indent", ["", "    "])
+def test_what_code_does_counts_and_not_how_it_is_written(before, after, counts, indent):
+    assert before in WRITTEN
+    texts = [textwrap.indent(text, indent) for text in (WRITTEN, WRITTEN.replace(before, after))]
+    assert (code(texts[0]) != code(texts[1])) == counts
+
+
+@pytest.mark.parametrize(("more", "anew"), [("\n# a remark\n", False), ("\nMORE = 1\n", True)])
+def test_a_remark_in_the_renderer_draws_nothing_anew(few, monkeypatch, more, anew):
+    training_pictures(few)
+    longer = SimpleNamespace(getsource=lambda part: inspect.getsource(part) + more)
+    monkeypatch.setattr(kept, "inspect", longer)
+    monkeypatch.setattr(data, "draw", stop)
+    with pytest.raises(KeyboardInterrupt) if anew else nullcontext():
+        training_pictures(few)
 
 
 def test_interrupted_drawing_leaves_no_file(few, monkeypatch):

@@ -16,7 +16,20 @@ def test_the_nearest_picture_to_a_copy_is_the_original():
     pictures = torch.rand(50, 3, 8, 8) * 2 - 1
     distance, index = nearest(pictures[[7, 3]], pictures, count=2)
     assert index[:, 0].tolist() == [7, 3] and distance.shape == (2, 2)
-    assert distance[:, 0].max() < 1e-3 and (distance[:, 1] > 0.1).all()
+    assert (distance[:, 0] == 0).all() and (distance[:, 1] > 0.1).all()
+
+
+def test_the_nearest_are_those_of_all_distances_one_by_one_and_near_ones_are_told_apart():
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand(60, 3, 8, 8, generator=generator) * 2 - 1
+    for i in range(3):
+        pictures[10 + i] = pictures[7] * (1 - 1e-5 * (i + 1))  # nearer than a quick distance can tell
+    x = torch.cat([pictures[[7, 3]], torch.rand(4, 3, 8, 8, generator=generator) * 2 - 1])
+    distance, index = nearest(x, pictures, count=4)
+    every = (x[:, None].double() - pictures.double()).square().flatten(2).mean(2).sqrt()
+    torch.testing.assert_close(distance.double(), every.sort(1).values[:, :4], rtol=1e-4, atol=1e-8)
+    assert index[0].tolist() == [7, 10, 11, 12] and torch.equal(index, every.argsort(1)[:, :4])
+    assert nearest(x[:0], pictures)[0].shape == (0, 1)
 
 
 def test_the_distance_is_the_root_mean_square_difference():

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from course_lib.beyond.attention import SceneDenoiser
 from course_lib.captions import MAX_WORDS, encode, null_tokens
 from course_lib.fruit.words import VOCABULARY
 from course_lib.model import CaptionEncoder, Denoiser
@@ -153,3 +154,51 @@ def test_tokens_of_another_shape_are_refused(shape):
 def test_tokens_outside_the_vocabulary_are_refused(token):
     with pytest.raises(ValueError, match=rf"Tokens lie in \[0, {len(VOCABULARY) - 1}\].*{token}.*vocabulary"):
         tiny()(noisy(), 0.5, torch.full((2, MAX_WORDS), token))
+
+
+@pytest.mark.parametrize("x_t", [noisy().numpy(), [[0.0]], "noise", None, noisy(0)])
+def test_what_is_no_batch_of_pictures_is_refused(x_t):
+    with pytest.raises(
+        ValueError, match=r"x_t must have shape \(B, 3, H, W\).*not (of type \w+|a tensor of shape \(0, )"
+    ):
+        tiny()(x_t, 0.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.uint8])
+def test_pictures_of_another_type_are_refused_with_the_one_that_is_needed(dtype):
+    with pytest.raises(ValueError, match=rf"x_t is {dtype}, but this network computes in torch.float32. Write x_t.to"):
+        tiny()(noisy().to(dtype), 0.5)
+    assert tiny().double()(noisy().double(), 0.5).dtype == torch.float64
+
+
+@pytest.mark.parametrize("tokens", ["a red apple", ["a red apple"] * 2, [[0] * MAX_WORDS] * 2, null_tokens(2).numpy()])
+def test_what_is_no_tensor_of_tokens_is_refused(tokens):
+    with pytest.raises(ValueError, match=rf"tokens must have shape.*not of type {type(tokens).__name__}"):
+        tiny()(noisy(), 0.5, tokens)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bool, torch.uint8])
+def test_tokens_of_another_type_are_refused(dtype):
+    with pytest.raises(ValueError, match=rf"tokens must have shape.*int64, not a tensor of shape .*{dtype}"):
+        tiny()(noisy(), 0.5, null_tokens(2).to(dtype))
+
+
+@pytest.mark.parametrize(
+    ("network", "settings", "side"),
+    [
+        (Denoiser, {"patch": 4, "channels": (8, 8, 8, 8)}, 64),
+        (Denoiser, {"patch": 8, "channels": (8, 8, 8)}, 64),
+        (Denoiser, {"patch": 4, "channels": (16,) * 5}, 64),
+        (Denoiser, {"patch": 4, "channels": (16, 16), "size": 36}, 8),
+        (SceneDenoiser, {"patch": 4, "channels": (8,) * 5, "width": 32}, 128),
+    ],
+)
+def test_a_network_too_deep_for_its_pictures_is_refused(network, settings, side):
+    with pytest.raises(ValueError, match=f"draw multiples of {side} pixels, not {settings.get('size', '')}"):
+        network(VOCABULARY, **settings)
+
+
+@pytest.mark.parametrize("channels", [(8,), (8, 8), (8, 8, 8), (16, 16, 16, 16), (8, 16, 8, 16)])
+def test_a_network_that_can_be_made_can_draw_its_smallest_picture_alone(channels):
+    model = Denoiser(VOCABULARY, channels=channels, width=16)
+    assert model(noisy(1, model.smallest), 0.5).shape == (1, 3, model.smallest, model.smallest)

@@ -46,6 +46,7 @@ def test_a_level_takes_dtype_and_axes_of_the_pictures():
     ("x0", "message"),
     [
         (torch.zeros(3, 8, 8), r"shape \(3, 8, 8\).*x0\[None\]"),
+        (torch.zeros(1, 3, 8, 8).numpy(), "not of type ndarray"),
         (torch.full((1, 3, 8, 8), 1.2), r"lies in \[-1, 1\].*goes from 1.2 to 1.2.*2 \* x - 1"),
         (torch.full((1, 3, 8, 8), -255.0), "write x / 127.5 - 1"),
         (torch.full((1, 3, 8, 8), float("nan")), r"lies in \[-1, 1\].*nan"),

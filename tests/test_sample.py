@@ -4,7 +4,9 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 
+from course_lib.beyond.attention import SceneDenoiser
 from course_lib.captions import null_tokens
+from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import ancestral_step, denoise_step, generate, guided, sample
 
@@ -168,12 +170,25 @@ def test_any_number_of_steps_gives_one_frame_more(steps):
         ({"guidance_scale": float("inf")}, "must be a finite number, not inf"),
         ({"tokens": torch.zeros(12, dtype=torch.int64)}, r"tokens must be \(B, L\) integers.*`encode`.*\(12,\)"),
         ({"tokens": torch.zeros(1, 12)}, r"tokens must be \(B, L\) integers"),
+        ({"tokens": "a red apple"}, r"tokens must be \(B, L\) integers, as `encode` gives them, not of type str"),
+        ({"tokens": null_tokens(1).numpy()}, "not of type ndarray"),
+        ({"tokens": [[0] * 12]}, "not of type list"),
+        ({"tokens": null_tokens(0)}, r"not a tensor of shape \(0, 12\)"),
+        ({"guidance_scale": "2"}, "must be a finite number, not '2'"),
+        ({"generator": 0}, r"generator must be like torch.Generator\(\).manual_seed\(0\), not 0"),
     ],
 )
 def test_bad_options_are_refused(options, message):
     options = {"tokens": null_tokens(1), "generator": generator(), **options}
     with pytest.raises(ValueError, match=message):
         next(sample(some_model, **options))
+
+
+@pytest.mark.parametrize(("network", "side"), [(Denoiser, 32), (SceneDenoiser, 64), (partial(Denoiser, size=16), 16)])
+def test_a_network_is_asked_for_pictures_of_the_size_it_was_made_for(network, side):
+    model = network(("", "a"), channels=(8,), width=16)
+    tokens = null_tokens(1, model.config["max_words"])
+    assert generate(model, tokens, generator=generator(), steps=1).shape == (1, 3, side, side)
 
 
 @pytest.mark.parametrize("ancestral", [False, True])

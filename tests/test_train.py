@@ -4,6 +4,8 @@ import time
 import pytest
 import torch
 from torch import nn
+from torch.nn import utils
+from torch.nn.utils import parametrizations
 from training import train_on
 
 from course_lib.captions import encode, null_tokens
@@ -13,8 +15,8 @@ from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import denoise_step
 from course_lib.tools import files
-from course_lib.train import Run, denoising_loss, drop_captions, neighbour_loss, random_levels
-from course_lib.weights import load_run, save_run
+from course_lib.train import Run, denoising_loss, drop_captions, neighbour_loss, random_levels, train
+from course_lib.weights import load_denoiser, load_run, save_run
 from course_lib.weights import save as save_weights
 
 
@@ -260,6 +262,7 @@ def test_what_is_no_run_of_this_network_is_refused_and_the_run_is_left_as_it_was
         ({"steps": -5}, "more than zero, not -5"),
         ({"seconds": 0.0}, "more than zero, not 0.0"),
         ({"seconds": float("nan")}, "more than zero, not nan"),
+        ({"steps": "5"}, "more than zero, not '5'"),
     ],
 )
 def test_the_length_of_a_run_is_said_once_and_is_positive(length, message):
@@ -367,3 +370,83 @@ def test_any_network_of_ones_own_can_be_trained():
     run = Run(Own(), learning_rate=1e-2)
     losses = [report.loss for report in train_on(run, X0 * 0 + 0.5, TOKENS, steps=60)]
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_the_average_of_a_network_with_a_batch_norm_has_its_statistics():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.see = nn.BatchNorm2d(3), nn.Conv2d(3, 3, 1)
+
+        def forward(self, x_t, t, tokens):
+            return self.see(self.norm(x_t))
+
+    run = go(Run(Own()), 20, steps=20)
+    for name in ("running_mean", "running_var", "num_batches_tracked"):
+        assert torch.equal(getattr(run.ema.norm, name), getattr(run.model.norm, name))
+    assert run.ema.norm.num_batches_tracked == 20 and (run.ema.norm.running_var != 1).all()
+    assert not torch.equal(run.ema.see.weight, run.model.see.weight)
+
+
+@pytest.mark.parametrize("norm", [parametrizations.weight_norm, parametrizations.spectral_norm])
+def test_a_network_with_normed_weights_is_trained_and_goes_on(tmp_path, norm):
+    def normed():
+        run = tiny_run()
+        for layer in (run.model.enter, run.model.level.mlp[0]):
+            norm(layer)
+        run.model(X0, 0.5, TOKENS)
+        return Run(run.model)
+
+    run = go(normed(), 3)
+    assert not torch.equal(run.model.enter.weight, normed().model.enter.weight)
+    save_run(run, tmp_path / "run.safetensors")
+    again = normed()
+    load_run(again, tmp_path / "run.safetensors")
+    assert same(state(again), state(run))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_network_that_cannot_be_copied_is_refused_in_a_sentence():
+    model = tiny_run().model
+    utils.weight_norm(model.enter)
+    with pytest.raises(ValueError, match="This network cannot be copied.*parametrizations"):
+        Run(model)
+
+
+def test_a_loaded_network_is_thawed_and_one_that_is_partly_frozen_stays_so():
+    run = go(Run(load_denoiser()), 1)
+    assert all(value.requires_grad for value in run.model.parameters())
+    model = tiny_run().model
+    model.caption.requires_grad_(False)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    go(Run(model), 2)
+    moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved and not [name for name in moved if name.startswith("caption.")]
+
+
+def test_a_network_of_doubles_is_trained_on_doubles():
+    run = Run(tiny_run().model.double())
+    (report,) = train(run, [(X0.double(), TOKENS)], steps=1)
+    assert math.isfinite(report.loss) and run.ema.enter.weight.dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("batch", "said"),
+    [
+        ((X0.double(), TOKENS), r"x_t is torch.float64, but this network computes in torch.float32. Write x_t.to"),
+        ((X0.numpy(), TOKENS), r"Pictures have shape \(B, 3, H, W\), not of type ndarray"),
+        ((X0, TOKENS.numpy()), r"tokens must have shape \(6, 12\).*not of type ndarray"),
+        ((X0, "a red apple"), r"tokens must have shape \(6, 12\).*not of type str"),
+        ((X0, TOKENS.float()), r"tokens must have shape \(6, 12\).*not a tensor of shape \(6, 12\), torch.float32"),
+    ],
+)
+def test_a_batch_that_is_none_is_refused_in_a_sentence(batch, said):
+    with pytest.raises(ValueError, match=said):
+        next(train(tiny_run(), [batch], steps=1))
+
+
+def test_what_is_no_network_and_what_is_no_run_are_called_so():
+    with pytest.raises(ValueError, match="A run trains an nn.Module, not str"):
+        Run("denoiser")
+    with pytest.raises(ValueError, match=r"train takes a Run, such as Run\(model\), not Denoiser"):
+        next(train(tiny_run().model, [(X0, TOKENS)], steps=1))

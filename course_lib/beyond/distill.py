@@ -65,8 +65,8 @@ def distillation_loss(teacher: Model, steps: int, guidance_scale: float = 1.0) -
     """
     if steps not in HALVINGS:
         raise ValueError(f"A student takes 8, 4, 2 or 1 steps, half as many at each stage, not {steps!r}.")
-    if not abs(guidance_scale) < float("inf"):
-        raise ValueError(f"The guidance scale must be a finite number, not {guidance_scale}.")
+    if isinstance(guidance_scale, str) or not abs(guidance_scale) < float("inf"):
+        raise ValueError(f"The guidance scale must be a finite number, not {guidance_scale!r}.")
 
     def loss(model: Model, x0: Pictures, t: Tensor, eps: Pictures, tokens: Tokens) -> Tensor:
         x_t = add_noise(x0, t, eps)

@@ -26,7 +26,7 @@ def run(args: Args) -> None:
     from course_lib.commands.runs import stoppable
     from course_lib.fruit.pictures import training_pictures
     from course_lib.fruit.worlds import FRUIT
-    from course_lib.tools.files import DATA
+    from course_lib.tools.files import DATA, checksum
     from course_lib.train import random_batches, train
     from course_lib.weights import shipped, store
 
@@ -36,17 +36,18 @@ def run(args: Args) -> None:
     teacher = shipped.load_denoiser(path)
     if teacher.config["world"] != FRUIT.name:
         raise ValueError(f"{path} was trained on captions of its own, but distilling shows it the fruit.")
-    how = {"steps": args.steps, "guidance_scale": args.guidance, "learning_rate": args.learning_rate}
+    how = {"guidance_scale": args.guidance, "learning_rate": args.learning_rate, "seed": args.seed}
+    whose = {"teacher": checksum(teacher.state_dict(), teacher.config), **how}
     pictures, seconds = training_pictures(bar=drawing), 0.0
     with bar(total=100, bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}") as progress:
-        for stage in stages(teacher, seed=args.seed, **how):
+        for stage in stages(teacher, steps=args.steps, **how):
             this, run_file = stage.run, run_files[stage.steps]
             if run_file.exists():
-                store.load_run(this, run_file)
+                store.load_run(this, run_file, **whose)
             # none mirrored: the shipped teacher never saw that
             batches = random_batches(pictures.x0, pictures.tokens, this.generator, flip=False)
             reports = train(this, batches, steps=args.train_steps, levels=stage.levels, loss=stage.loss)
-            for report in stoppable(reports, partial(store.save_run, this, run_file)):
+            for report in stoppable(reports, partial(store.save_run, this, run_file, **whose)):
                 done = HALVINGS.index(stage.steps) + report.done
                 progress.update(100 * done / (HALVINGS.index(args.steps) + 1) - progress.n)
                 progress.set_postfix_str(f"to {stage.steps} steps, loss {report.loss:.4f}", refresh=False)

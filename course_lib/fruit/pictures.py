@@ -64,6 +64,6 @@ def training_pictures(path: str | Path = DRAWN / "pictures.safetensors", bar: Ba
         return to_bytes(draw_many(fruits, bar=bar)), [asdict(f) for f in fruits]
 
     values = TRAINING_PAIRS, PER_PAIR, TRAINING_SEED, SIZE
-    x0, factors = drawn_once(path, [words, shapes, drawing, values], make)
+    x0, factors = drawn_once(path, [words, shapes, drawing, random_fruits, draw_many, to_bytes, values], make)
     fruits = [Fruit(**factor) for factor in factors]
     return Pictures(from_bytes(x0), caption_tokens(fruits), fruits)

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from course_lib.captions import encode
-from course_lib.fruit import drawing, shapes, words
+from course_lib.fruit import drawing, scenes, shapes, words
 from course_lib.fruit.drawing import Fruit
 from course_lib.fruit.scene_prompts import MAX_SCENE_WORDS, Asked, phrasings
-from course_lib.fruit.scenes import ASIDE, DOWN, SIZE, UP, WINDOWS, Scene, Thing, draw, draw_many, random_scene, window
+from course_lib.fruit.scenes import SIZE, Scene, Thing, draw, draw_many, random_scene
 from course_lib.fruit.words import SCENE_VOCABULARY, TRAINING_PAIRS
 from course_lib.noise import Pictures, Tokens
 from course_lib.tools.bars import Bar, no_bar
@@ -72,10 +72,10 @@ def training_scenes(path: str | Path = DRAWN / "pictures-scenes.safetensors", ba
     """Open the training scenes, or draw them, as `training_pictures` does its own."""
 
     def make() -> tuple[Tensor, list[dict]]:
-        scenes = training_list()
-        return draw_many(scenes, bar=bar), [asdict(scene) for scene in scenes]
+        listed = training_list()
+        return draw_many(listed, bar=bar), [asdict(scene) for scene in listed]
 
-    values = WINDOWS, ASIDE, UP, DOWN, TRAINING_COMBINATIONS, REPEATS, SCENES_SEED, SIZE
-    x, factors = drawn_once(path, [words, shapes, drawing, random_scene, window, draw, training_list, values], make)
-    scenes = [Scene(**scene | {"fruits": tuple(Fruit(**f) for f in scene["fruits"])}) for scene in factors]
-    return Scenes(Bytes(x), caption_tokens(scenes), scenes)
+    values = TRAINING_COMBINATIONS, REPEATS, SCENES_SEED, SIZE
+    x, factors = drawn_once(path, [words, shapes, drawing, scenes, training_list, values], make)
+    known = [Scene(**scene | {"fruits": tuple(Fruit(**f) for f in scene["fruits"])}) for scene in factors]
+    return Scenes(Bytes(x), caption_tokens(known), known)

@@ -1,11 +1,12 @@
 """Networks and runs in files: safetensors, with all it takes to use them. Nothing in such a file can run."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from course_lib.captions import NO_WORD
@@ -18,12 +19,24 @@ def save(network: nn.Module, path: str | Path, **about) -> None:
     """Write a network to a file, whole or not at all.
 
     Args:
-        network: of a class that makes it again from its attribute `config`, such as `Denoiser`.
+        network: of a class that makes it again from its attribute `config`, such as `Denoiser`; compiled or not.
         path: the file, by custom with the ending .safetensors.
         about: what else is worth keeping beside the weights (seed, steps, command), as JSON can hold it.
+
+    Raises ValueError for a network that `load` could not open again, and writes nothing.
     """
-    made = {"kind": type(network).__name__, "config": network.config, "about": about}
-    write_tensors(path, network.state_dict(), made)
+    network = getattr(network, "_orig_mod", network)  # what `torch.compile` wrapped
+    kind, tensors = type(network).__name__, network.state_dict()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            again = type(network)(**network.config)
+    except Exception as error:  # a class of one's own may refuse in any way
+        raise ValueError(
+            f"No file could hold this {kind}, since its `config` does not make it again: {error}"
+        ) from error
+    if problem := _misfit(again, tensors):
+        raise ValueError(f"No file could hold this {kind}, since its `config` makes another: {problem}")
+    write_tensors(path, tensors, {"kind": kind, "config": network.config, "about": about})
 
 
 def load(path: str | Path, *classes: type[nn.Module]) -> nn.Module:
@@ -31,13 +44,16 @@ def load(path: str | Path, *classes: type[nn.Module]) -> nn.Module:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is a pickle, cut short, of another network, or of other shapes than its settings say.
+        ValueError: the file is a pickle, damaged, of another network, or does not fit its settings.
     """
     tensors, about = read_tensors(path)
     by_name = {network_class.__name__: network_class for network_class in classes}
     kind = about.get("kind", "network of another project")
     if kind not in by_name:
-        raise ValueError(f"{path} holds a {kind}, but a {' or a '.join(by_name)} is needed.")
+        raise ValueError(
+            f"{path} holds a {kind}, but a {' or a '.join(by_name)} is needed. "
+            "For a class of your own: load(path, YourClass), from course_lib.weights."
+        )
     if "vocabulary" in about:  # beside the settings, not among them
         raise ValueError(f"{path} was written by an earlier version of this course, under other names. Train anew.")
     try:
@@ -48,18 +64,30 @@ def load(path: str | Path, *classes: type[nn.Module]) -> nn.Module:
             network = by_name[kind](**config)
     except (TypeError, LookupError, ArithmeticError, RuntimeError, ValueError) as error:
         raise ValueError(f"The settings in {path} make no {kind}: {error}") from error
-    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    found = {name: tensor.shape for name, tensor in tensors.items()}
-    if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
-        name = wrong[0]
-        raise ValueError(
-            f"{path} does not fit a {kind} with its settings: {name} has shape {tuple(found.get(name, ()))}, "
-            f"expected {tuple(expected.get(name, ()))} ({len(wrong)} tensors differ)."
-        )
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise ValueError(f"{path} holds numbers that are not finite: the training that made it went wrong.")
+    if problem := _misfit(network, tensors):
+        raise ValueError(f"{path} does not fit a {kind} with its settings: {problem}")
     network.load_state_dict(tensors)
     return network.eval().requires_grad_(False)
+
+
+def _misfit(network: nn.Module, tensors: dict[str, Tensor]) -> str:
+    """Why these cannot be the weights of a network, in a sentence; nothing if they can."""
+    expected = network.state_dict()
+    shapes, found = ({name: tuple(t.shape) for name, t in part.items()} for part in (expected, tensors))
+    if wrong := sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name)):
+        name = wrong[0]
+        differ = f"({len(wrong)} tensors differ)"
+        return f"{name} has shape {found.get(name, ())}, expected {shapes.get(name, ())} {differ}."
+    for name, tensor in tensors.items():
+        if tensor.dtype != expected[name].dtype:
+            return f"{name} is {tensor.dtype}, expected {expected[name].dtype}."
+    return _not_finite(tensors)
+
+
+def _not_finite(tensors: dict[str, Tensor]) -> str:
+    """Which of them holds what no training should leave, in a sentence; nothing if none does."""
+    wrong = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    return f"{wrong[0]} holds numbers that are not finite: the training that made it went wrong." if wrong else ""
 
 
 @contextmanager
@@ -92,15 +120,71 @@ def _check_settings(config: dict) -> None:
         raise ValueError("the guidance scale is no finite number")
 
 
-def save_run(run: Run, path: str | Path) -> None:
-    """Write a whole run to a safetensors file, or leave the file as it was."""
-    write_tensors(path, run.state_dict(), {"kind": "run"})
+def save_run(run: Run, path: str | Path, **about) -> None:
+    """Write a whole run to a safetensors file, or leave the file as it was.
+
+    about: what makes this run another one than those of the same network, as JSON can hold it. Raises ValueError for a
+    run whose numbers are no longer finite.
+    """
+    tensors = _run_tensors(run)
+    if problem := _not_finite(tensors):
+        raise ValueError(f"This run is not worth a file: {problem}")
+    write_tensors(path, tensors, {"kind": "run", "about": about})
 
 
-def load_run(run: Run, path: str | Path) -> None:
-    """Go on from a file that `save_run` wrote; raises as `read_tensors`, and for another network's run."""
-    tensors, _ = read_tensors(path)
-    try:
-        run.load_state_dict(tensors)
-    except ValueError as error:
-        raise ValueError(f"{path} holds {error}") from error
+def load_run(run: Run, path: str | Path, **about) -> None:
+    """Go on from a file that `save_run` wrote, and leave the run as it was if that cannot be.
+
+    Raises as `read_tensors`, and ValueError for another network's run, or one that was saved as another (`about`).
+    """
+    tensors, said = read_tensors(path)
+    if said.get("kind") != "run" or not _is_run_of(run, tensors):
+        raise ValueError(f"{path} holds no training run of this network. Give the settings it was started with.")
+    before = said.get("about", about)  # files of earlier versions do not say
+    if other := [name.replace("_", " ") for name in about if before.get(name) != about[name]]:
+        raise ValueError(f"{path} holds a run with another {' and another '.join(other)}. Give the one it began with.")
+    if problem := _not_finite(tensors):
+        raise ValueError(f"{path} cannot be gone on with: {problem}")
+    _restore(run, tensors)
+
+
+_COUNTS = ("step", "pictures", "seconds", "learning_rate")
+
+
+def _run_tensors(run: Run) -> dict[str, Tensor]:
+    """The whole run as tensors by name."""
+    tensors = {"generator": run.generator.get_state()}
+    tensors |= {name: torch.tensor(getattr(run, name), dtype=torch.float64) for name in _COUNTS}
+    for name in ("model", "ema"):
+        tensors |= {f"{name}.{key}": value for key, value in getattr(run, name).state_dict().items()}
+    for i, optimizer in enumerate(run.optimizers):
+        for number, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{number}.{key}": value for key, value in state.items()}
+    return tensors
+
+
+def _is_run_of(run: Run, tensors: dict[str, Tensor]) -> bool:
+    """Whether they are those of a run of the same network, at whatever step."""
+    expected = {name: (value.shape, value.dtype) for name, value in _run_tensors(run).items()}
+    found = {name: (value.shape, value.dtype) for name, value in tensors.items()}
+    states = {name for name in expected | found if name.startswith("optimizer.")}  # empty before the first step
+    return all(expected.get(name) == found.get(name) for name in (expected | found).keys() - states)
+
+
+def _restore(run: Run, tensors: dict[str, Tensor]) -> None:
+    """Put a run where these tensors of it say."""
+    parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
+    for name, tensor in tensors.items():
+        part, _, key = name.partition(".")
+        parts[part][key] = tensor
+    run.model.load_state_dict(parts["model"])
+    run.ema.load_state_dict(parts["ema"])
+    states: list[dict[int, dict[str, Tensor]]] = [defaultdict(dict) for _ in run.optimizers]
+    for name, tensor in parts["optimizer"].items():
+        i, number, key = name.split(".")
+        states[int(i)][int(number)][key] = tensor
+    for optimizer, state in zip(run.optimizers, states, strict=True):
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+    run.generator.set_state(tensors["generator"])
+    run.step, run.pictures = int(tensors["step"]), int(tensors["pictures"])
+    run.seconds, run.learning_rate = tensors["seconds"].item(), tensors["learning_rate"].item()
