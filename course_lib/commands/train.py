@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from argparse import SUPPRESS, ArgumentTypeError
+from argparse import SUPPRESS, ArgumentTypeError, BooleanOptionalAction
 from pathlib import Path
 
 from course_lib.commands.options import (
@@ -52,7 +52,8 @@ def options(command: Parser) -> None:
     about = command.add_mutually_exclusive_group()
     ask(about, "--folder", Path, "train on these pictures, with their captions.csv", None)
     flag(about, "--scenes", "train on pictures of one fruit and of two, 64 pixels wide")
-    flag(command, "--no-flip", "never mirror: for letters, left and right in captions, or things that all face one way")
+    text = "mirror every second picture: twice as many, where left and right look alike (default: no)"
+    command.add_argument("--flip", action=BooleanOptionalAction, default=False, help=text)
     flag(command, "--resume", "go on with the run in --out")
     add_seed(command)
     add_out(command, "runs/denoiser", new_folder)
@@ -90,6 +91,8 @@ def run(args: Args) -> None:
     """Train, keep the run, its log and the average network in --out."""
     run_file, log_file, trained = (args.out / name for name in ("run.safetensors", "log.csv", "denoiser.safetensors"))
     check_begun([run_file], args.resume)
+    if args.flip and args.scenes:
+        raise ValueError("Captions of scenes say left and right, and a mirror makes them false. Leave out --flip.")
 
     import torch
 
@@ -126,8 +129,7 @@ def run(args: Args) -> None:
         store.save(this.ema, trained, **about)
 
     length = {"steps": args.steps} if args.steps else {"seconds": 60 * args.minutes}
-    flip = not (args.no_flip or args.scenes)  # left and right in the captions of scenes are true
-    batches, recent = random_batches(pictures.x0, tokens, this.generator, flip=flip), []
+    batches, recent = random_batches(pictures.x0, tokens, this.generator, flip=args.flip), []
     for report in progress(stoppable(train(this, batches, **length), save), leave=False):
         recent.append(report.loss)
         if report.step % 100 == 0:
