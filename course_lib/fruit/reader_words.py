@@ -82,6 +82,7 @@ PHRASES = {
     r"in front of(?= (?:an? |the )?\w+ background)": "on",
     r"in front of": "in_front_of",
     r"on top of": "on_top_of",
+    r"(red|green|yellow|purple|blue|pink|brown) (?:coloured|colored|colour|color) orange": r"\1 orange",
     r"(?:is|are|was|in|coloured|colored|colour|color)(?: all| of| very)? orange(?! (?:and )?KIND\b)": "orange_hue",
     r"orange (?:in )?colou?r(?:ed)?": "orange_hue",
     r"in (?:the )?colou?r(?: of)?|(?:of|in) size": "is",
