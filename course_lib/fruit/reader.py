@@ -23,6 +23,7 @@ from course_lib.fruit.reader_words import (
     COUNTS,
     EMOJI,
     LANGUAGES,
+    LIKE,
     MEANING,
     MEANING_BEHIND,
     NO_MISSPELLING,
@@ -145,6 +146,7 @@ def _caption(words: Sequence[str]) -> str:
     words = _phrases(words)
     _check_not(words)
     _check_language(words)
+    _check_likeness(words)
     words = _known(words)
     _check_choice(words)
     words, behind = part_background(words)
@@ -211,6 +213,12 @@ def _check_choice(words: Sequence[str]) -> None:
         raise Fault('"Or" leaves the choice to the model, which makes none. Say the one that you want.', mended)
 
 
+def _check_likeness(words: Sequence[str]) -> None:
+    for place, word in enumerate(words):
+        if word in LIKE and any(SAME.get(w, w) in NAMED for w in words[:place]):
+            raise Fault(f'The model never learned to compare: leave out what follows "{word}".', words[:place])
+
+
 # Words that are not ours
 
 
@@ -228,7 +236,8 @@ def _check_language(words: Sequence[str]) -> None:
         translated, hits = _translate([_unmarked(word) for word in words], best, table)
         best = best if hits and all(_unmarked(word) in " ".join(table).split() for word in strange) else ""
     if best:
-        raise Fault(f"This is {best}, and the model learned English.", translated)
+        told = shown(" ".join(word for word in strange if word not in NOT))
+        raise Fault(f'"{told}" is {best}, and the model learned English.', translated)
 
 
 @cache
