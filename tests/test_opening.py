@@ -57,25 +57,39 @@ def fixed(*numbers):
     return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)
 
 
-def profile(space, gamma, **tags):
-    """A colour profile of colours (columns in XYZ) that all have one gamma. Source: ICC.1:2022, 7.2, 9 and 10."""
-    curve = b"para" + bytes(4) + struct.pack(">HH", 0, 0) + fixed(gamma)
-    curves = {"kTRC": curve} if space == "GRAY" else dict.fromkeys(("rTRC", "gTRC", "bTRC"), curve)
-    points = {"wtpt": (0.9642, 1, 0.8249), **tags}
-    parts = {name: b"XYZ " + bytes(4) + fixed(*point) for name, point in points.items()} | curves
+def point(*xyz):
+    return b"XYZ " + bytes(4) + fixed(*xyz)
+
+
+def curve(gamma):
+    return b"para" + bytes(8) + fixed(gamma)
+
+
+def profile(space, between, kind, **parts):
+    """The bytes of a colour profile. Source: ICC.1:2022, 7.2, 7.3 and 10."""
+    parts["wtpt"] = point(0.9642, 1, 0.8249)
     table, data, at = struct.pack(">I", len(parts)), b"", 132 + 12 * len(parts)
     for name, part in parts.items():
         table += name.encode() + struct.pack(">II", at + len(data), len(part))
         data += part + bytes(-len(part) % 4)
-    head = bytes(8) + b"\4\x30\0\0mntr" + space.ljust(4).encode() + b"XYZ " + bytes(12) + b"acsp"
+    head = bytes(8) + b"\4\x30\0\0" + kind + space + between + bytes(12) + b"acsp"
     head = head.ljust(68, b"\0") + fixed(0.9642, 1, 0.8249)
     return struct.pack(">I", at + len(data)) + head.ljust(128, b"\0")[4:] + table + data
 
 
-DISPLAY_P3 = profile(  # with gamma 2.2, as near to its own curve as a byte
-    "RGB", 2.2, rXYZ=(0.5151, 0.2412, -0.0011), gXYZ=(0.292, 0.6922, 0.0419), bXYZ=(0.1571, 0.0666, 0.7841)
+DISPLAY_P3 = profile(  # its primaries, with gamma 2.2, which comes near to its own curve
+    *(b"RGB ", b"XYZ ", b"mntr"),
+    **dict.fromkeys(("rTRC", "gTRC", "bTRC"), curve(2.2)),
+    **{"rXYZ": point(0.5151, 0.2412, -0.0011), "gXYZ": point(0.292, 0.6922, 0.0419)},
+    bXYZ=point(0.1571, 0.0666, 0.7841),
 )
-LINEAR_GREY = profile("GRAY", 1.0)
+LINEAR_GREY = profile(b"GRAY", b"XYZ ", b"mntr", kTRC=curve(1.0))
+SAME = bytes(range(256))
+INKS = bytes([255, 128, 128, *[0, 128, 128] * 7, *[128, 128, 128], *[0, 128, 128] * 7])  # Lab; cyan alone is half grey
+GREY_INK = profile(
+    *(b"CMYK", b"Lab ", b"prtr"),
+    A2B0=b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1) + SAME * 4 + INKS + SAME * 3,
+)
 
 
 def test_the_middle_square_is_kept():
@@ -220,7 +234,7 @@ def test_an_alpha_channel_of_zeros_is_white(mode):
         ("c.jpg", "CMYK", {"quality": 95}),
         ("c.tif", "RGB", {"compression": "tiff_lzw"}),
         ("c.tif", "CMYK", {}),
-        ("c.tif", "YCbCr", {}),
+        ("c.tif", "YCbCr", {"compression": "jpeg", "quality": 95}),
         ("c.tif", "LAB", {}),
         ("c.tif", "P", {}),
         ("c.jpg", "MPO", {}),
@@ -279,6 +293,13 @@ def test_a_profile_for_greys_is_followed(tmp_path):
     for image in (Image.new("L", (16, 16), 128), Image.fromarray(np.full((16, 16), 32896, np.uint16))):
         x0, odd = opened(image, tmp_path / "g.png", icc_profile=LINEAR_GREY)
         assert odd == [] and np.abs(np.subtract(middle(x0), 188)).max() <= 1  # half the light
+
+
+def test_a_profile_for_inks_is_followed(tmp_path):
+    cyan = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
+    assert middle(opened(cyan, tmp_path / "c.tif")[0]) == [0, 255, 255]
+    x0, odd = opened(cyan, tmp_path / "c.tif", icc_profile=GREY_INK)
+    assert odd == [] and np.abs(np.subtract(middle(x0), 119)).max() <= 3  # half of L* in sRGB
 
 
 @pytest.mark.parametrize(
