@@ -398,7 +398,9 @@ def test_a_run_is_resumed_with_its_own_folder_only(tmp_path, capsys, small_train
     captions = folder / "captions.csv"
     captions.write_text(captions.read_text().replace(" boat ", " ship "))
     assert run(*options, "--folder", folder, "--resume") == 2
-    assert "on other captions" in capsys.readouterr().err
+    assert "on other captions. Since it began, the vocabulary of the folder grew by ship and lost boat." in (
+        capsys.readouterr().err
+    )
 
 
 def test_a_bad_folder_trains_nothing(tmp_path, capsys, small_training, folder):

@@ -76,7 +76,7 @@ def subject(args: Args) -> tuple:
     pictures = open_folder(args.folder, bar=bar)
     for note in pictures.notes:
         print(note, file=sys.stderr)
-    return pictures, Denoiser(pictures.vocabulary, **shape)
+    return pictures, Denoiser(pictures.vocabulary, max_words=pictures.tokens.shape[1], **shape)
 
 
 def logged(path: Path, until: int) -> list[list]:
@@ -99,6 +99,7 @@ def run(args: Args) -> None:
     from course_lib.beyond.attention import SceneDenoiser
     from course_lib.commands.runs import stoppable
     from course_lib.model import Denoiser
+    from course_lib.own.folder import changed_words
     from course_lib.tools.bars import progress
     from course_lib.tools.files import whole_file
     from course_lib.train import Run, random_batches, train
@@ -109,9 +110,10 @@ def run(args: Args) -> None:
     if args.resume and trained.exists():
         before = store.load(trained, Denoiser, SceneDenoiser)
         if before.vocabulary != network.vocabulary:
-            raise ValueError(
-                f"{args.out} holds a run on other captions. Give the --folder or --scenes it was started with."
-            )
+            same = args.folder and not before.config["world"]
+            why = "Give the --folder or --scenes it was started with."
+            why = changed_words(before.vocabulary, network.vocabulary) if same else why
+            raise ValueError(f"{args.out} holds a run on other captions. {why}")
     tokens = pictures.tokens
     if args.shuffle_captions:  # the control: every picture gets the captions of another one
         tokens = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(args.seed))]
