@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import difflib
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # torch takes two seconds to import; words can be read, and refused, without it
     from torch import Tensor
 
 NO_WORD = ""
-MAX_WORDS = 12  # longer captions are refused
+MAX_WORDS = 12  # unless a caller allows more, longer captions are refused
 EXAMPLE = '"a red apple" or "a small green banana on a grey background"'
 
 
@@ -38,23 +38,23 @@ def split_words(caption: str, max_words: int = MAX_WORDS) -> list[str]:
     return words
 
 
-def build_vocabulary(captions: Iterable[str]) -> tuple[str, ...]:
+def build_vocabulary(captions: Iterable[str], max_words: int = MAX_WORDS) -> tuple[str, ...]:
     """All words of some captions, each once, sorted, with the empty "no word" in front: a word's place is its token."""
-    return (NO_WORD, *sorted({word for caption in captions for word in split_words(caption)}))
+    return (NO_WORD, *sorted({word for caption in captions for word in split_words(caption, max_words)}))
 
 
-def known_words(caption: str, vocabulary: Sequence[str], max_words: int = MAX_WORDS) -> list[str]:
-    """The words of a caption, all of them in the vocabulary.
-
-    Raises as `split_words`, and a ValueError for a word outside the vocabulary, with the nearest known one.
-    """
-    words, known = split_words(caption, max_words), [word for word in vocabulary if word != NO_WORD]
+def known_words(caption: str, vocabulary: Collection[str], max_words: int = MAX_WORDS) -> list[str]:
+    """The words of a caption. Raises as `split_words`, and ValueError for a word that the vocabulary lacks."""
+    words = split_words(caption, max_words)
     for word in words:
         if word not in vocabulary:
-            near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-            suggestion = f' Did you mean "{near[0]}"?' if near else ""
+            known = [other for other in vocabulary if other != NO_WORD]
+            few = len(listed := ", ".join(known)) <= 1_000  # then all are told, else the nearest
+            near = difflib.get_close_matches(word, known, n=1 if few else 3, cutoff=0.5)
+            suggestion = " Did you mean " + " or ".join(f'"{other:.40}"' for other in near) + "?" if near else ""
             shown = word if len(word) <= 40 else word[:40] + "…"
-            raise ValueError(f'The model never learned the word "{shown}".{suggestion} It knows: {", ".join(known)}.')
+            knows = f": {listed}" if few else f" the {len(known)} words of its captions, its `vocabulary`"
+            raise ValueError(f'The model never learned the word "{shown}".{suggestion} It knows{knows}.')
     return words
 
 
@@ -71,7 +71,7 @@ def encode(captions: str | Sequence[str], vocabulary: Sequence[str], max_words: 
     number = {word: token for token, word in enumerate(vocabulary)}
     tokens = torch.zeros(len(captions), max_words, dtype=torch.int64)
     for row, caption in zip(tokens, captions, strict=True):
-        for place, word in enumerate(known_words(caption, vocabulary, max_words)):
+        for place, word in enumerate(known_words(caption, number, max_words)):
             row[place] = number[word]
     return tokens
 

@@ -49,7 +49,7 @@ def drop_captions(tokens: Tokens, rate: float, generator: torch.Generator) -> To
 
 
 def random_batches(
-    x0: Pictures, tokens: Tokens, generator: torch.Generator, *, batch_size: int = 64, flip: bool = True
+    x0: Pictures, tokens: Tokens, generator: torch.Generator, *, batch_size: int = 64, flip: bool = False
 ) -> Iterator[tuple[Pictures, Tokens]]:
     """Batches to train on, without end: (x0, tokens), drawn at random, some without their caption.
 
@@ -57,13 +57,15 @@ def random_batches(
         x0: N clean pictures in [-1, 1].
         tokens: a caption for each; or (N, P, L), P phrasings of it, one of which is drawn each time.
         generator: where chance comes from; that of the `Run` goes into the run's file.
-        flip: mirror every second picture; not where captions say left or right, or things all face one way.
+        flip: mirror every second picture: twice as many of them, where left and right look alike.
 
     Raises:
-        ValueError: pictures and captions do not match.
+        ValueError: pictures and captions do not match, or a batch is empty.
     """
     if len(x0) != len(tokens) or not len(x0):
         raise ValueError(f"Every picture needs its caption: there are {len(x0)} pictures and {len(tokens)} captions.")
+    if batch_size < 1:
+        raise ValueError(f"A batch has at least one picture, so batch_size must not be {batch_size}.")
     tokens = tokens[:, None] if tokens.ndim == 2 else tokens
     while True:
         pick = torch.randint(len(x0), (batch_size,), generator=generator)

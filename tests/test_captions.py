@@ -143,6 +143,19 @@ def test_a_long_unknown_word_is_cut_in_the_message():
     assert len(str(error.value)) < 2_000
 
 
+@pytest.mark.parametrize(
+    ("vocabulary", "said"),
+    [
+        ([f"word{i}" for i in range(5_000)], 'Did you mean "word77" or .* It knows the 5000 words of its captions'),
+        (["x" * 400 + "y" * i for i in range(1, 5)], "It knows the 4 words of its captions"),
+    ],
+)
+def test_a_large_vocabulary_is_counted_and_not_listed(vocabulary, said):
+    with pytest.raises(ValueError, match=f"never learned the word.*{said}, its `vocabulary`") as error:
+        encode("wort77", ("", *vocabulary))
+    assert len(str(error.value)) < 300
+
+
 @pytest.mark.parametrize("ask", [encode_fruit, understand])
 @pytest.mark.parametrize(
     ("caption", "word"),

@@ -361,7 +361,7 @@ def folder(tmp_path):
 
 def test_a_folder_is_trained_on_and_generated_from_in_its_own_words(tmp_path, capsys, small_training, folder):
     out, picture = tmp_path / "run", tmp_path / "o.png"
-    assert run(*TRAIN, "--folder", folder, "--steps", 1, "--no-flip", "--out", out) == 0
+    assert run(*TRAIN, "--folder", folder, "--steps", 1, "--out", out) == 0
     said = capsys.readouterr()
     assert "Only 24 pictures" in said.err and "1 steps" in said.out
     model = weights.load_denoiser(out / "denoiser.safetensors")
@@ -375,13 +375,18 @@ def test_a_folder_is_trained_on_and_generated_from_in_its_own_words(tmp_path, ca
     assert "the judge knows only the fruit" in refused(capsys, "evaluate", *options)
 
 
-def test_no_flip_reaches_the_training(tmp_path, monkeypatch, small_training, folder):
+def test_pictures_are_mirrored_only_where_that_is_asked_for(tmp_path, monkeypatch, small_training, folder):
     asked = []
     spy = lambda *a, flip: asked.append(flip) or random_batches(*a, flip=flip, batch_size=4)  # noqa: E731
     monkeypatch.setattr("course_lib.train.random_batches", spy)
-    for name, options in (("a", []), ("b", ["--no-flip"])):
+    for name, options in (("a", []), ("b", ["--flip"])):
         assert run(*TRAIN, "--folder", folder, "--steps", 1, "--out", tmp_path / name, *options) == 0
-    assert asked == [True, False]
+    assert asked == [False, True]
+
+
+def test_scenes_are_not_mirrored_since_their_captions_say_left_and_right(tmp_path, capsys):
+    assert "Leave out --flip" in refused(capsys, "train", "--scenes", "--flip", "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_is_resumed_with_its_own_folder_only(tmp_path, capsys, small_training, folder):
@@ -393,7 +398,9 @@ def test_a_run_is_resumed_with_its_own_folder_only(tmp_path, capsys, small_train
     captions = folder / "captions.csv"
     captions.write_text(captions.read_text().replace(" boat ", " ship "))
     assert run(*options, "--folder", folder, "--resume") == 2
-    assert "on other captions" in capsys.readouterr().err
+    assert "on other captions. Since it began, the vocabulary of the folder grew by ship and lost boat." in (
+        capsys.readouterr().err
+    )
 
 
 def test_a_bad_folder_trains_nothing(tmp_path, capsys, small_training, folder):

@@ -15,7 +15,15 @@ from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import denoise_step
 from course_lib.tools import files
-from course_lib.train import Run, denoising_loss, drop_captions, neighbour_loss, random_levels, train
+from course_lib.train import (
+    Run,
+    denoising_loss,
+    drop_captions,
+    neighbour_loss,
+    random_batches,
+    random_levels,
+    train,
+)
 from course_lib.weights import load_denoiser, load_run, save_run
 from course_lib.weights import save as save_weights
 
@@ -337,6 +345,12 @@ def test_one_of_several_phrasings_is_drawn_each_time_and_some_captions_are_dropp
     assert rows == {tuple(row) for row in phrasings.flatten(0, 1).tolist()} | {(0, 0, 0)}
     dropped = sum(not any(row) for row in seen) / len(seen)
     assert dropped == pytest.approx(0.1, abs=4 * math.sqrt(0.09 / len(seen)))
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_batch_without_pictures_is_refused(size):
+    with pytest.raises(ValueError, match="at least one picture"):
+        next(random_batches(X0, null_tokens(len(X0)), torch.Generator(), batch_size=size))
 
 
 @pytest.mark.parametrize("flip", [True, False])

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from argparse import SUPPRESS, ArgumentTypeError
+from argparse import SUPPRESS, ArgumentTypeError, BooleanOptionalAction
 from pathlib import Path
 
 from course_lib.commands.options import (
@@ -52,7 +52,8 @@ def options(command: Parser) -> None:
     about = command.add_mutually_exclusive_group()
     ask(about, "--folder", Path, "train on these pictures, with their captions.csv", None)
     flag(about, "--scenes", "train on pictures of one fruit and of two, 64 pixels wide")
-    flag(command, "--no-flip", "never mirror: for letters, left and right in captions, or things that all face one way")
+    text = "mirror every second picture: twice as many, where left and right look alike (default: no)"
+    command.add_argument("--flip", action=BooleanOptionalAction, default=False, help=text)
     flag(command, "--resume", "go on with the run in --out")
     add_seed(command)
     add_out(command, "runs/denoiser", new_folder)
@@ -75,7 +76,7 @@ def subject(args: Args) -> tuple:
     pictures = open_folder(args.folder, bar=bar)
     for note in pictures.notes:
         print(note, file=sys.stderr)
-    return pictures, Denoiser(pictures.vocabulary, **shape)
+    return pictures, Denoiser(pictures.vocabulary, max_words=pictures.tokens.shape[1], **shape)
 
 
 def logged(path: Path, until: int) -> list[list]:
@@ -90,12 +91,15 @@ def run(args: Args) -> None:
     """Train, keep the run, its log and the average network in --out."""
     run_file, log_file, trained = (args.out / name for name in ("run.safetensors", "log.csv", "denoiser.safetensors"))
     check_begun([run_file], args.resume)
+    if args.flip and args.scenes:
+        raise ValueError("Captions of scenes say left and right, and a mirror makes them false. Leave out --flip.")
 
     import torch
 
     from course_lib.beyond.attention import SceneDenoiser
     from course_lib.commands.runs import stoppable
     from course_lib.model import Denoiser
+    from course_lib.own.folder import changed_words
     from course_lib.tools.bars import progress
     from course_lib.tools.files import whole_file
     from course_lib.train import Run, random_batches, train
@@ -106,9 +110,10 @@ def run(args: Args) -> None:
     if args.resume and trained.exists():
         before = store.load(trained, Denoiser, SceneDenoiser)
         if before.vocabulary != network.vocabulary:
-            raise ValueError(
-                f"{args.out} holds a run on other captions. Give the --folder or --scenes it was started with."
-            )
+            same = args.folder and not before.config["world"]
+            why = "Give the --folder or --scenes it was started with."
+            why = changed_words(before.vocabulary, network.vocabulary) if same else why
+            raise ValueError(f"{args.out} holds a run on other captions. {why}")
     tokens = pictures.tokens
     if args.shuffle_captions:  # the control: every picture gets the captions of another one
         tokens = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(args.seed))]
@@ -126,8 +131,7 @@ def run(args: Args) -> None:
         store.save(this.ema, trained, **about)
 
     length = {"steps": args.steps} if args.steps else {"seconds": 60 * args.minutes}
-    flip = not (args.no_flip or args.scenes)  # left and right in the captions of scenes are true
-    batches, recent = random_batches(pictures.x0, tokens, this.generator, flip=flip), []
+    batches, recent = random_batches(pictures.x0, tokens, this.generator, flip=args.flip), []
     for report in progress(stoppable(train(this, batches, **length), save), leave=False):
         recent.append(report.loss)
         if report.step % 100 == 0:

@@ -23,6 +23,7 @@ from course_lib.fruit.reader_words import (
     COUNTS,
     EMOJI,
     LANGUAGES,
+    LIKE,
     MEANING,
     MEANING_BEHIND,
     NO_MISSPELLING,
@@ -145,10 +146,14 @@ def _caption(words: Sequence[str]) -> str:
     words = _phrases(words)
     _check_not(words)
     _check_language(words)
+    _check_likeness(words)
     words = _known(words)
     _check_choice(words)
     words, behind = part_background(words)
-    things, joint = arrange(words)
+    try:
+        things, joint = arrange(words)
+    except Fault as fault:
+        raise Fault(fault.reason, [*fault.mended, *(("on", behind, "background") if behind else ())]) from None
     return say(things, joint, behind)
 
 
@@ -208,6 +213,12 @@ def _check_choice(words: Sequence[str]) -> None:
         raise Fault('"Or" leaves the choice to the model, which makes none. Say the one that you want.', mended)
 
 
+def _check_likeness(words: Sequence[str]) -> None:
+    for place, word in enumerate(words):
+        if word in LIKE and any(SAME.get(w, w) in NAMED for w in words[:place]):
+            raise Fault(f'The model never learned to compare: leave out what follows "{word}".', words[:place])
+
+
 # Words that are not ours
 
 
@@ -217,23 +228,35 @@ def _check_language(words: Sequence[str]) -> None:
         return
     best, translated, hits = "", [], 0
     for language in LANGUAGES:
-        english, found = _translate(words, language)
+        english, found = _translate(words, language, _dictionary(language))
         if found > hits:
             best, translated, hits = language, english, found
+    if not best and len(words) > 1:  # on a keyboard without its marks, where many words look like English ones
+        best, table = "Vietnamese", _dictionary("Vietnamese", marks=False)
+        translated, hits = _translate([_unmarked(word) for word in words], best, table)
+        best = best if hits and all(_unmarked(word) in " ".join(table).split() for word in strange) else ""
     if best:
-        raise Fault(f"This is {best}, and the model learned English.", translated)
+        told = shown(" ".join(word for word in strange if word not in NOT))
+        raise Fault(f'"{told}" is {best}, and the model learned English.', translated)
 
 
 @cache
-def _dictionary(language: str) -> dict[str, str]:
+def _dictionary(language: str, marks: bool = True) -> dict[str, str]:
     table = {phrase: own for own, phrases in LANGUAGES[language].items() for phrase in phrases.split(",")}
     normal = {" ".join(_cut(unicodedata.normalize("NFKC", phrase))): own for phrase, own in table.items()}
+    if not marks:
+        normal = {_unmarked(phrase): own for phrase, own in reversed(normal.items())}  # of two alike the first counts
     return dict(sorted(normal.items(), key=lambda item: -len(item[0])))
 
 
-def _translate(words: Sequence[str], language: str) -> tuple[list[str], int]:
+def _unmarked(text: str) -> str:
+    letters = unicodedata.normalize("NFD", text.replace("đ", "d"))
+    return "".join(c for c in letters if not unicodedata.combining(c))
+
+
+def _translate(words: Sequence[str], language: str, table: dict[str, str]) -> tuple[list[str], int]:
     """Words in English as far as this language's table goes, and how many of those not ours it turned into ours."""
-    table, english, found, place = _dictionary(language), [], 0, 0
+    english, found, place = [], 0, 0
     words = [piece for word in words for piece in (_pieces(word, table) if language == "Chinese" else [word])]
     while place < len(words):
         for length in (4, 3, 2, 1):

@@ -124,41 +124,18 @@ def arrange(words: Sequence[str]) -> tuple[list[Thing], str | None]:
 
 
 def _side(words: Sequence[str]) -> str | None:
-    """What "on the left" and "on the right" say of two things, by which of them it is said of."""
-    sides = [
-        (w, any(k in NAMED for k in words[i + 1 :]), sum(k in NAMED for k in words[:i])) for i, w in enumerate(words)
-    ]
-    sides = [(w, later, before) for w, later, before in sides if w in ("at_left", "at_right")]
-    if not sides:
+    """Where the first of two things stands, by "on the left" or "on the right" said of it or of the second."""
+    place = next((i for i, w in enumerate(words) if w in ("at_left", "at_right")), None)
+    if place is None:
         return None
-    side, later, before = sides[0]
-    first = before == 1 and later  # said behind the first thing
-    if before == 1 and later and _joined_before(words, words.index(side)):
-        first = False
-    if before == 0:
-        first = True
-    return {("at_left", True): "left_of", ("at_right", True): "right_of", ("at_left", False): "right_of"}.get(
-        (side, first), "left_of"
-    )
-
-
-def _joined_before(words: Sequence[str], place: int) -> bool:
-    return words[place - 1] in ("and", ",")
+    before, later = sum(w in NAMED for w in words[:place]), any(w in NAMED for w in words[place:])
+    of_first = before == 0 or before == 1 and later and words[place - 1] not in ("and", ",")
+    return "left_of" if (words[place] == "at_left") == of_first else "right_of"
 
 
 def _parts(words: Sequence[str]) -> tuple[list[Part], list[str]]:
     """Cut the words at their joints; a part without a fruit joins its neighbour. What was never learned is refused."""
-    words = [w for w in words if w not in ENDS]
-    for place, word in enumerate(words):
-        if word in PLACES:
-            before, after = words[:place], words[place + 1 :]
-            described = [w for w in after[:1] if w in (*COLOURS, *SIZE_WORDS, "orange_hue")]
-            if word == "in" and described or not any(w in NAMED for w in after) or not any(w in NAMED for w in before):
-                if word == "in" and described or word == "in" and not after:
-                    return _parts([*before, *after])
-                raise Fault(f'The model never learned "{word.replace("_", " ")}" here.', [*before, *after])
-            where = word.replace("_", " ")
-            raise Fault(f'The model never learned "{where}"; two fruits stand side by side.', [*before, "and", *after])
+    words = _without_places([w for w in words if w not in ENDS])
     groups, joints = [[]], []
     for word in words:
         if word in JOINTS:
@@ -197,6 +174,22 @@ def _parts(words: Sequence[str]) -> tuple[list[Part], list[str]]:
         parts = [*parts[:-1], Part([*parts[-1].words, *waiting])] if parts else [Part([*waiting, "fruit"])]
         between = between or [","]
     return parts, between[1:]
+
+
+def _without_places(words: Sequence[str]) -> list[str]:
+    """The words without an "in" that only describes, as in "a banana in green"; refuses all other places."""
+    for place, word in enumerate(words):
+        if word not in PLACES:
+            continue
+        before, after = words[:place], words[place + 1 :]
+        described = not after or after[0] in (*COLOURS, *SIZE_WORDS, "orange_hue")
+        if word == "in" and described:
+            return _without_places([*before, *after])
+        where = word.replace("_", " ")
+        if any(w in NAMED for w in before) and any(w in NAMED for w in after):
+            raise Fault(f'The model never learned "{where}"; two fruits stand side by side.', [*before, "and", *after])
+        raise Fault(f'The model never learned "{where}" here.', [*before, *after])
+    return list(words)
 
 
 def _oranges(group: Sequence[str], alone: bool) -> list[str]:

@@ -26,6 +26,7 @@ NOT = _words(
     "nor minus wasn't won't can't cannot instead exclude avoid skip unless lacking "
     "what_but anything_but everything_but all_but instead_of rather_than other_than apart_from free_of"
 )
+LIKE = _words("as than like unlike")  # what comes after them is only compared with
 COUNTS = {"two": 2, "both": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 COUNTS |= dict.fromkeys(
     _words("eleven twelve dozen dozens several many few lots multiple hundred hundreds thousand"), 12
@@ -82,6 +83,7 @@ PHRASES = {
     r"in front of(?= (?:an? |the )?\w+ background)": "on",
     r"in front of": "in_front_of",
     r"on top of": "on_top_of",
+    r"(red|green|yellow|purple|blue|pink|brown) (?:coloured|colored|colour|color) orange": r"\1 orange",
     r"(?:is|are|was|in|coloured|colored|colour|color)(?: all| of| very)? orange(?! (?:and )?KIND\b)": "orange_hue",
     r"orange (?:in )?colou?r(?:ed)?": "orange_hue",
     r"in (?:the )?colou?r(?: of)?|(?:of|in) size": "is",
@@ -90,7 +92,7 @@ PHRASES = {
 PLACES = _words(
     """
     above over under below behind beneath underneath inside outside between atop around across opposite within in on
-    in_front_of on_top_of into off touching facing before after than vs versus through
+    in_front_of on_top_of into off touching facing before after vs versus through
     """
 )
 
@@ -165,6 +167,7 @@ LANGUAGES = {
         "on": "trên",
         "background": "nền",
         "beside": "bên cạnh,cạnh",
+        "not": "không,chẳng,đừng",
         "two": "hai",
         "a": "một",
         "": "quả,trái,màu,chùm,nải,củ,cái,con,vẽ,hãy,một bức,ảnh,tranh,cho,tôi,có,của,được,là",
@@ -196,6 +199,7 @@ LANGUAGES = {
         "on": "sur",
         "background": "fond",
         "beside": "à côté de,à côté d",
+        "not": "pas,sans,non,aucun,aucune",
         "two": "deux",
         "a": "un,une",
         "": "le,la,les,des,du,de,d,l,dessine,dessinez,moi,s'il,te,plaît,vous,une image,photo,qui,est,couleur",
@@ -227,6 +231,7 @@ LANGUAGES = {
         "on": "auf,vor",
         "background": "hintergrund,grund",
         "beside": "neben",
+        "not": "nicht,kein,keine,keinen,ohne",
         "two": "zwei",
         "a": "ein,eine,einen,einer,einem",
         "": "der,die,das,den,dem,bitte,zeichne,mal,male,mir,zeig,bild,von,ist",
@@ -258,6 +263,7 @@ LANGUAGES = {
         "on": "sobre,en",
         "background": "fondo",
         "beside": "al lado de,junto a",
+        "not": "sin,ningún,ninguna",
         "two": "dos",
         "a": "un,una",
         "": "el,la,los,las,unos,unas,de,del,dibuja,dibújame,por,favor,imagen,que,es,color,racimo",
@@ -287,6 +293,7 @@ LANGUAGES = {
         "and": "和,与,跟",
         "on": "在",
         "background": "背景",
+        "not": "不要,不是,没有,不",
         "two": "两,兩,二",
         "": "的,色,一,个,個,只,根,颗,串,张,图,图片,画,請,请,我,给,上,中,幅,条,片,一个",
     },

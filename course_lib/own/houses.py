@@ -5,6 +5,7 @@ They stand for a learner's own photographs: files of different sizes and shapes,
 
 import csv
 import math
+import os
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -75,7 +76,7 @@ def write_folder(path: str | Path, per_caption: int = 14, leave_out: Sequence[st
     if unknown := set(leave_out) - set(captions):
         raise ValueError(f"No scene is called {sorted(unknown)[0]!r}. There are: {', '.join(captions)}.")
     generator = torch.Generator().manual_seed(seed)
-    folder = Path(path)
+    folder = Path(os.path.expanduser(path))
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for _ in range(per_caption):

@@ -72,7 +72,7 @@ def measure(name: str, args: argparse.Namespace) -> list[dict]:
         network, guess, scale_of_sampler = run.model, run.ema, how["guidance_scale"]
         tokens = pictures.tokens[:, : how.get("phrasings")]
         loss = LOSSES[how.get("loss", "denoising_loss")]
-        options = dict(seconds=marks[-1], batch_size=batch_size, flip=how.get("flip", True), loss=loss)
+        options = dict(seconds=marks[-1], batch_size=batch_size, flip=how["flip"], loss=loss)
         steps = train_on(run, pictures.x0, tokens, **options)
         settings |= how | dict(network=config, guidance=scale_of_sampler)
     else:

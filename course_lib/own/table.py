@@ -1,0 +1,182 @@
+"""The captions file of a folder, and its names looked up among the files there: what is wrong with them is told."""
+
+import csv
+import difflib
+import io
+import os
+import posixpath
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from course_lib.own.opening import ENDINGS
+
+CAPTION_FILES = {"captions.csv": ("file", "caption"), "metadata.csv": ("file_name", "text")}  # name: its two columns
+
+
+class Fault(NamedTuple):
+    """Something to mend."""
+
+    kind: str  # faults of one kind are told together; "" for one that stands alone
+    where: str  # such as "line 3", "" if it is no line
+    said: str  # a sentence about it
+    about: str  # what it is about, as an example among many
+
+
+def shorten(text: str) -> str:
+    """A piece of somebody's file, as it may stand in a message."""
+    return text if len(text) <= 80 else text[:80] + "…"
+
+
+def captions_file(root: Path) -> Path:
+    """The captions file of a folder. Raises FileNotFoundError, which says what to do with a file that looks like it."""
+    for name in CAPTION_FILES:
+        if (root / name).is_file():
+            return root / name
+    for name in sorted(path.name for path in root.iterdir() if path.is_file() and not path.name.startswith(".")):
+        stem, _, ending = name.casefold().partition(".")
+        wanted = "metadata.csv" if stem == "metadata" else "captions.csv"
+        if stem in ("captions", "caption", "metadata") or ending == "csv":
+            todo = f"Rename it to {wanted}, in small letters and with no other ending."
+            if ending in ("xlsx", "xls", "ods", "numbers"):
+                todo = f'Open it in its spreadsheet and save it as "CSV UTF-8" with the name {wanted}.'
+            elif ending not in ("csv", "csv.txt", "txt", "tsv", ""):
+                todo = f"Write a text file {wanted} instead, with the first line {','.join(CAPTION_FILES[wanted])}."
+            raise FileNotFoundError(f"The folder {root.name} has {shorten(name)} but no {wanted}. {todo}")
+    raise FileNotFoundError(
+        f"The folder {root.name} has no captions.csv. Write one: the first line is file,caption "
+        "and each line after it names a picture and says what it shows, such as cat_1.jpg,a black cat"
+    )
+
+
+def read_captions(path: Path) -> tuple[list[tuple[int, str, str]], list[Fault], list[str]]:
+    """The captions file as (line, file name, caption), what is wrong with it, and what is odd."""
+    wanted = CAPTION_FILES[path.name]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:  # as in UTF-16
+        said = f'{path.name} is no UTF-8 text. Save it as "CSV UTF-8" in a spreadsheet, as UTF-8 in a text editor.'
+        return [], [Fault("", "", said, "")], []
+    between = max(",;\t", key=text.split("\n", 1)[0].count)  # not every spreadsheet writes commas
+    spaced = between + ' "' in text  # else the quotes after a space would be letters
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=spaced)
+    lines, faults, cut = [], [], []
+    try:
+        head = next(reader, [])
+        columns = [name.strip().casefold() for name in head]
+        if not set(wanted) <= set(columns):
+            found = ", ".join(columns) or "nothing"
+            said = f"{path.name} must begin with the line {','.join(wanted)} but begins with {found:.80}."
+            return [], [Fault("", "", said, "")], []
+        named = max(i for i, name in enumerate(columns) if name) + 1
+        after = columns.index(wanted[1]) + 1
+        for cells in reader:
+            where = f"line {reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if any(cell.strip() for cell in cells[named:]):
+                said = 'more columns than in the first line. A comma in a caption needs "quotes".'
+                faults.append(Fault("columns", where, said, ""))
+                continue
+            cells += [""] * (named - len(cells))
+            if after < named and cells[after][:1] == " " != head[after][:1]:  # people write a space after a comma
+                cut.append(where)
+            name, caption = (cells[columns.index(column)].strip() for column in wanted)
+            lines.append((reader.line_num, name, caption))
+    except csv.Error as error:
+        faults.append(Fault("", f"line {reader.line_num}", f"{error}.", ""))
+    those = "1 caption" if len(cut) == 1 else f"{len(cut)} captions"
+    notes = [f'{those} may be cut at a comma, in {", ".join(cut[:3])}: a comma needs "quotes".'] if cut else []
+    return lines, faults, notes
+
+
+def listing(root: Path) -> dict[str, Path]:
+    """All files below a folder by their names in it, hidden ones left out. A name is only ever looked up here.
+
+    A linked folder is opened, but not those that are linked in it: links may run in circles.
+    """
+    found = {}
+    for here, folders, files in os.walk(root, followlinks=True):
+        inside = Path(here).relative_to(root)
+        linked = Path(here).resolve() != root.resolve() / inside
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not (linked and Path(here, name).is_symlink())
+        )
+        found |= {(inside / name).as_posix(): Path(here, name) for name in sorted(files) if not name.startswith(".")}
+    return {unicodedata.normalize("NFC", name): path for name, path in found.items() if path.is_file()}
+
+
+def _bare(name: str) -> str:
+    """A name without the ending of a picture, in small letters."""
+    stem, ending = os.path.splitext(name.casefold())
+    return stem if ending in ENDINGS else name.casefold()
+
+
+class Names:
+    """The names of a captions file, looked up among the files of its folder."""
+
+    def __init__(self, root: Path):
+        self.root, self.files = root, listing(root)
+        self.told: dict[str, int] = {}  # each name and the line that has it
+        self.captioned: set[str] = set()  # names of files that some line is meant for
+        self.alike: dict[str, list[str]] = defaultdict(list)  # names of files that differ in capitals and ending only
+        for name in self.files:
+            self.alike[_bare(name)].append(name)
+
+    def within(self, name: str) -> str:
+        """A name as it is looked up: from the folder on, with slashes."""
+        name = unicodedata.normalize("NFC", posixpath.normpath(name.replace("\\", "/"))) if name else ""
+        for root in (self.root, self.root.resolve()):
+            if name.startswith((start := root.as_posix().rstrip("/")) + "/"):
+                return name[len(start) + 1 :]
+        return name
+
+    def fault(self, name: str, line: int, suggest: bool) -> Fault | None:
+        """What is wrong with a name of `within`; `suggest` what may be meant, which is slow in a large folder."""
+        before, where, shown = self.told.setdefault(name, line), f"line {line}", shorten(name)
+        if not name:
+            return Fault("unnamed", where, "no file is named.", "")
+        if before != line:
+            return Fault(
+                "twice", where, f"{shown} has a caption already, in line {before}. Keep one of the two.", shown
+            )
+        if name.startswith(("/", "../")) or name == ".." or name[1:2] == ":":
+            return Fault("outside", where, f"{shown} leads out of the folder. Put the picture inside.", shown)
+        if name in self.files:
+            self.captioned.add(name)
+            path = self.files[name]
+            if path.is_symlink() and not path.resolve().is_relative_to(self.root.resolve()):
+                said = f"{shown} is a link that leads out of the folder. Put the picture itself inside."
+                return Fault("outside", where, said, shown)
+            return None
+        alike = self.alike.get(_bare(name), [])
+        same = [other for other in alike if other.casefold() == name.casefold()]
+        if len(alike) == 1 and name.casefold() == _bare(name):
+            self.captioned.add(alike[0])
+            said = f"{shown} lacks the ending of its file. Write {alike[0]}."
+            return Fault("ending", where, said, f"{shown} for {alike[0]}")
+        if len(same) == 1:
+            self.captioned.add(same[0])
+            said = f"{shown} and its file differ in capital letters. Write {same[0]}."
+            return Fault("case", where, said, f"{shown} for {same[0]}")
+        near = same or alike or (difflib.get_close_matches(name[:200], self.files, n=1) if suggest else [])
+        hint = f" Did you mean {near[0]}?" if near else ""
+        return Fault("missing", where, f"there is no file {shown}.{hint}", shown + (f" ({near[0]}?)" if near else ""))
+
+    def bare(self) -> list[str]:
+        """The pictures that no line is meant for, under any of their names."""
+        real = {self.files[name].resolve() for name in self.captioned}
+        return [
+            name
+            for name, path in self.files.items()
+            if path.suffix.casefold() in ENDINGS and name not in self.told and path.resolve() not in real
+        ]
+
+    def linked_outside(self, names: Sequence[str]) -> list[str]:
+        """Those of some pictures whose files lie elsewhere, in folders that are linked."""
+        root = self.root.resolve()
+        return [name for name in names if not self.files[name].resolve().is_relative_to(root)]
