@@ -68,14 +68,14 @@ class Lab:
         command += [f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1"]
         command += [f"--IdentityProvider.token={self.token}"]
         home = {"HOME": str(folder), "JUPYTER_CONFIG_DIR": str(folder / "config")}
-        with (folder / "lab.log").open("w") as log:
+        with (folder / "lab.log").open("w", encoding="utf-8") as log:
             self.server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **home})
         for _ in range(120):
             try:
                 self.ask("")
                 return
             except OSError:
-                assert self.server.poll() is None, (folder / "lab.log").read_text()
+                assert self.server.poll() is None, (folder / "lab.log").read_text(encoding="utf-8")
                 time.sleep(0.5)
         raise AssertionError("JupyterLab does not answer")
 

@@ -57,7 +57,7 @@ def test_a_value_is_recorded_with_all_that_it_takes_to_measure_it_again(tmp_path
     results = Results(7)
     results.record("speed", 1 / 3, "1/s", batch=64)
     results.write(tmp_path / "results.json")
-    (row,) = json.loads((tmp_path / "results.json").read_text())
+    (row,) = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert list(row) == ["name", "value", "unit", "settings", "machine", "versions", "seed", "command"]
     assert row["value"] == 0.33333 and row["settings"] == {"batch": 64} and row["seed"] == 7
     assert row["machine"]["threads"] == torch.get_num_threads() and row["versions"]["torch"] == torch.__version__
@@ -65,7 +65,7 @@ def test_a_value_is_recorded_with_all_that_it_takes_to_measure_it_again(tmp_path
 
 @pytest.mark.parametrize("path", sorted((DATA / "benchmarks").glob("*.json")), ids=lambda path: path.stem)
 def test_what_was_measured_is_kept_with_all_that_belongs_to_it(path):
-    rows = json.loads(path.read_text())
+    rows = json.loads(path.read_text(encoding="utf-8"))
     keys = ["name", "value", "unit", "settings", "machine", "versions", "seed", "command"]
     assert rows and all(list(row) == keys and all(row[key] for key in keys[2:6]) and row["command"] for row in rows)
     assert len({row["name"] for row in rows}) == len(rows)
@@ -276,8 +276,8 @@ def test_the_whole_script_runs_and_its_table_holds_every_value(tmp_path, monkeyp
     monkeypatch.setattr(controls, "training_pictures", lambda bar: pictures)
     controls.main()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["controls.json", "controls.md", "controls.png"]
-    rows = json.loads((tmp_path / "controls.json").read_text())
-    table = (tmp_path / "controls.md").read_text()
+    rows = json.loads((tmp_path / "controls.json").read_text(encoding="utf-8"))
+    table = (tmp_path / "controls.md").read_text(encoding="utf-8")
     assert len(rows) == len({row["name"] for row in rows}) > 20
     assert all(f"| {row['name'].replace('_', ' ')} | " in table for row in rows)
 
@@ -412,8 +412,8 @@ def test_scaling_runs_from_end_to_end_and_shows_what_it_recorded(tmp_path, monke
     assert opened == [14336, 14336, 1792, 1792] * 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scaling.json", "scaling.md", "scaling.png"]
 
-    rows = {row["name"]: row for row in json.loads((tmp_path / "scaling.json").read_text())}
-    table = (tmp_path / "scaling.md").read_text()
+    rows = {row["name"]: row for row in json.loads((tmp_path / "scaling.json").read_text(encoding="utf-8"))}
+    table = (tmp_path / "scaling.md").read_text(encoding="utf-8")
     assert all(f"| {name} | " in table for name in rows)
     assert all(
         row["value"] > 0 and row["settings"]["ratio"] > 0 and row["settings"]["ratio_to"] for row in rows.values()
@@ -554,24 +554,28 @@ def test_choices_are_recorded_once_and_a_file_of_another_recipe_is_not_added_to(
     choices.main()
     choices.main()
     assert two_choices == [0, 1, 0, 1]
-    rows = json.loads((tmp_path / "choices.json").read_text())
+    rows = json.loads((tmp_path / "choices.json").read_text(encoding="utf-8"))
     assert len(rows) == len({row["name"] for row in rows}) == 3 * (2 + len(choices.WAYS)) + 2
-    assert "| other | 50 %, 50 % | 50 %, 50 % | 3.0, 3.0 | 1.25 |" in (tmp_path / "choices.md").read_text()
+    assert "| other | 50 %, 50 % | 50 %, 50 % | 3.0, 3.0 | 1.25 |" in (tmp_path / "choices.md").read_text(
+        encoding="utf-8"
+    )
     steps = {row["settings"]["choice"]: row["settings"].get("steps") for row in rows if "Fréchet" in row["name"]}
     assert steps["sampler: 50 steps, not 25"] == 50 and steps["other"] == choices.QUICK["steps"]
 
     kept = [row for row in rows if row["settings"]["choice"] not in ("other", "sampler: 8 steps")]
     gone = rows[0] | dict(name="held out right, no more", settings=rows[0]["settings"] | dict(choice="no more"))
-    (tmp_path / "choices.json").write_text(json.dumps([*kept, gone]))  # stopped half way, and a choice has gone since
+    (tmp_path / "choices.json").write_text(
+        json.dumps([*kept, gone]), encoding="utf-8"
+    )  # stopped half way, and a choice has gone since
     choices.main()
-    again = json.loads((tmp_path / "choices.json").read_text())
+    again = json.loads((tmp_path / "choices.json").read_text(encoding="utf-8"))
     assert {row["name"] for row in again} == {row["name"] for row in rows}
     assert choices.names_of(again) == [choices.BASE, *choices.WAYS, "other"]
 
     monkeypatch.setattr(choices, "SHORT_RUNS", choices.SHORT_RUNS | dict(learning_rate=1.0))
     with pytest.raises(SystemExit, match="Delete it"):
         choices.main()
-    assert json.loads((tmp_path / "choices.json").read_text()) == again
+    assert json.loads((tmp_path / "choices.json").read_text(encoding="utf-8")) == again
 
 
 def test_what_is_far_too_slow_here_is_left_out(tmp_path, monkeypatch, two_choices, capsys):
@@ -580,7 +584,7 @@ def test_what_is_far_too_slow_here_is_left_out(tmp_path, monkeypatch, two_choice
     monkeypatch.setattr(choices, "CHOICES", {choices.BASE: choices.Choice(prepare=print), "other": slow})
     choices.main()
     assert "other: 100 times slower, and left out" in capsys.readouterr().err
-    assert "other" not in (tmp_path / "choices.md").read_text()
+    assert "other" not in (tmp_path / "choices.md").read_text(encoding="utf-8")
 
 
 # The minute
@@ -595,8 +599,8 @@ def test_the_minute_runs_from_end_to_end_and_its_table_holds_every_value(tmp_pat
     monkeypatch.setattr(bench, "course_unet", partial(small, **blocks))
     bench.main()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "results.md", "results.png"]
-    rows = json.loads((tmp_path / "results.json").read_text())
-    table = (tmp_path / "results.md").read_text()
+    rows = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    table = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert all(f"| {row['name'].replace('_', ' ')} | " in table for row in rows)
     assert all(row["settings"] for row in rows)
     assert len(rows[-2]["settings"]["for_each_seed"]) == 1 and "shipped weights" in rows[-2]["name"]
@@ -667,18 +671,20 @@ def test_a_peer_is_measured_once_and_never_beside_those_of_another_machine(tmp_p
     monkeypatch.setattr(sys, "argv", [*call, "ours", "context-unet"])
     assert peers.main() == 1 and peers.main() == 1
     assert asked == ["ours", "context-unet", "context-unet"]  # what failed is tried again
-    assert "| ours | 10.0 | 75 % | 75 % | 2.0 s | 100 MiB |" in (tmp_path / "peers.md").read_text()
+    assert "| ours | 10.0 | 75 % | 75 % | 2.0 s | 100 MiB |" in (tmp_path / "peers.md").read_text(encoding="utf-8")
 
     rows = peer_rows("ours", "another")
-    (tmp_path / "peers.json").write_text(json.dumps(rows))
+    (tmp_path / "peers.json").write_text(json.dumps(rows), encoding="utf-8")
     monkeypatch.setattr(sys, "argv", [*call, "diffusers-hf-course"])
     with pytest.raises(SystemExit, match="ours of another machine"):
         peers.main()
-    assert json.loads((tmp_path / "peers.json").read_text()) == rows
-    (tmp_path / "peers.json").write_text(json.dumps(rows + peer_rows("context-unet", "another")))
+    assert json.loads((tmp_path / "peers.json").read_text(encoding="utf-8")) == rows
+    (tmp_path / "peers.json").write_text(json.dumps(rows + peer_rows("context-unet", "another")), encoding="utf-8")
     monkeypatch.setattr(sys, "argv", [*call, "ours", "context-unet"])
     assert peers.main() == 1 and asked[-2:] == ["ours", "context-unet"]
-    assert {row["machine"]["processor"] for row in json.loads((tmp_path / "peers.json").read_text())} == {here}
+    assert {
+        row["machine"]["processor"] for row in json.loads((tmp_path / "peers.json").read_text(encoding="utf-8"))
+    } == {here}
 
 
 # Few steps
@@ -710,8 +716,8 @@ def test_few_steps_runs_from_end_to_end_and_its_table_holds_every_value(tmp_path
     monkeypatch.setattr(sys, "argv", ["few_steps.py", "--quick", "--out", str(tmp_path)])
     few_steps.main()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few_steps.json", "few_steps.md", "few_steps.png"]
-    rows = json.loads((tmp_path / "few_steps.json").read_text())
-    table = (tmp_path / "few_steps.md").read_text()
+    rows = json.loads((tmp_path / "few_steps.json").read_text(encoding="utf-8"))
+    table = (tmp_path / "few_steps.md").read_text(encoding="utf-8")
     for name, _, steps in (few_steps.PLAIN, few_steps.DISTILLED):
         for count in (n for n in steps if n <= few_steps.QUICK["longest"]):
             found = [row["settings"] for row in rows if row["name"] == f"held out right, {name}, steps {count}"]
@@ -792,8 +798,8 @@ def test_scenes_run_from_end_to_end_and_their_table_holds_every_value(tmp_path, 
     monkeypatch.setattr(sys, "argv", ["scenes.py", "--quick", "--out", str(tmp_path)])
     scenes.main()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scenes.json", "scenes.md", "scenes.png"]
-    rows = json.loads((tmp_path / "scenes.json").read_text())
-    table = (tmp_path / "scenes.md").read_text()
+    rows = json.loads((tmp_path / "scenes.json").read_text(encoding="utf-8"))
+    table = (tmp_path / "scenes.md").read_text(encoding="utf-8")
     assert {row["name"] for row in rows} >= {"unseen: all right", "three: swapped", "judge, fresh drawings: two"}
     counted = [row for row in rows if row["unit"] == "share"]
     assert all("| " + row["name"].replace(": ", " | ") + " | " in table for row in counted)

@@ -142,7 +142,7 @@ def test_what_is_passed_is_remembered_once_and_shown(capsys, progress):
     for _ in range(2):
         said(capsys, checks.signal_to_noise, noise.signal_to_noise)
     assert engine.passed() == ["signal_to_noise"] and "**signal_to_noise** ✓" in engine.board().data
-    progress.write_text("[damaged")
+    progress.write_text("[damaged", encoding="utf-8")
     assert engine.passed() == []
     said(capsys, checks.add_noise, noise.add_noise)
     assert engine.passed() == ["add_noise"]

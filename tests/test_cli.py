@@ -203,7 +203,7 @@ def test_training_leaves_a_run_a_log_and_weights(tmp_path, capsys, small_trainin
     said = capsys.readouterr()
     assert said.out.startswith(f"{out / 'denoiser.safetensors'}: 100 steps,") and said.out.count("\n") == 1
     assert sorted(p.name for p in out.iterdir()) == ["denoiser.safetensors", "log.csv", "run.safetensors"]
-    head, line = csv.reader((out / "log.csv").open())
+    head, line = csv.reader((out / "log.csv").open(encoding="utf-8"))
     assert head == ["step", "seconds", "loss", "pictures per second"]
     assert line[0] == "100" and all(float(value) > 0 for value in line)
     assert weights.load_denoiser(out / "denoiser.safetensors").config == TinyDenoiser(width=64).config
@@ -281,16 +281,16 @@ def test_the_log_goes_on_when_training_is_resumed(tmp_path, monkeypatch, small_t
     assert run(*TRAIN, "--steps", 200, "--out", tmp_path) == 130
     monkeypatch.setattr("course_lib.train.train", train)
     assert run(*TRAIN, "--steps", 200, "--out", tmp_path, "--resume") == 0
-    assert [line[0] for line in csv.reader((tmp_path / "log.csv").open())] == ["step", "100", "200"]
+    assert [line[0] for line in csv.reader((tmp_path / "log.csv").open(encoding="utf-8"))] == ["step", "100", "200"]
 
 
 @pytest.mark.slow
 def test_a_damaged_line_of_the_log_is_left_out(tmp_path, small_training):
     assert run(*TRAIN, "--steps", 100, "--out", tmp_path) == 0
-    with (tmp_path / "log.csv").open("a") as file:
+    with (tmp_path / "log.csv").open("a", encoding="utf-8") as file:
         file.write("\n\nhalf a li")
     assert run(*TRAIN, "--steps", 200, "--out", tmp_path, "--resume") == 0
-    assert [line[0] for line in csv.reader((tmp_path / "log.csv").open())] == ["step", "100", "200"]
+    assert [line[0] for line in csv.reader((tmp_path / "log.csv").open(encoding="utf-8"))] == ["step", "100", "200"]
 
 
 def test_training_stops_after_its_minutes(tmp_path, capsys, small_training):
@@ -396,7 +396,7 @@ def test_a_run_is_resumed_with_its_own_folder_only(tmp_path, capsys, small_train
     capsys.readouterr()
     assert "on other captions" in refused(capsys, *options, "--resume")
     captions = folder / "captions.csv"
-    captions.write_text(captions.read_text().replace(" boat ", " ship "))
+    captions.write_text(captions.read_text(encoding="utf-8").replace(" boat ", " ship "), encoding="utf-8")
     assert run(*options, "--folder", folder, "--resume") == 2
     assert "on other captions. Since it began, the vocabulary of the folder grew by ship and lost boat." in (
         capsys.readouterr().err
@@ -404,7 +404,7 @@ def test_a_run_is_resumed_with_its_own_folder_only(tmp_path, capsys, small_train
 
 
 def test_a_bad_folder_trains_nothing(tmp_path, capsys, small_training, folder):
-    (folder / "captions.csv").write_text("file,caption\nno.png,a red house\n")
+    (folder / "captions.csv").write_text("file,caption\nno.png,a red house\n", encoding="utf-8")
     assert run(*TRAIN, "--folder", folder, "--steps", 1, "--out", tmp_path / "run") == 2
     said = capsys.readouterr()
     assert "25 things to mend" in said.err and "Traceback" not in said.err and not (tmp_path / "run").exists()
@@ -466,11 +466,11 @@ def test_a_result_that_could_not_be_written_is_refused_before_the_work(tmp_path,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", None)  # must not be asked for
     (tmp_path / "folder").mkdir()
-    (tmp_path / "file").write_text("kept")
+    (tmp_path / "file").write_text("kept", encoding="utf-8")
     wrong = "folder" if wanted == "file" else "file"
     *_, option = command.split()
     assert f"{option}: {wrong} is a {wrong}. Name a {wanted}." in refused_by_the_parser(capsys, *command.split(), wrong)
-    assert (tmp_path / "file").read_text() == "kept" and list((tmp_path / "folder").iterdir()) == []
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "kept" and list((tmp_path / "folder").iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -70,15 +70,15 @@ def test_a_table_from_any_spreadsheet_is_read(root, between, end, mark):
 
 
 def test_a_caption_may_go_over_two_lines_and_the_lines_after_it_are_counted_right(root):
-    (root / "captions.csv").write_text('file,caption\ncat.png,"a cat\nthat is red"\ndog.jpg,\n')
+    (root / "captions.csv").write_text('file,caption\ncat.png,"a cat\nthat is red"\ndog.jpg,\n', encoding="utf-8")
     assert "captions.csv, line 4: The caption holds no word" in refusal(root)
-    (root / "captions.csv").write_text('file,caption\ncat.png,"a cat\nthat is red"\ndog.jpg,a dog')
+    (root / "captions.csv").write_text('file,caption\ncat.png,"a cat\nthat is red"\ndog.jpg,a dog', encoding="utf-8")
     assert decode(open_folder(root).tokens, open_folder(root).vocabulary) == ["a cat that is red", "a dog"]
 
 
 def test_all_problems_are_told_at_once_with_their_lines(root):
     Image.new("RGB", (9, 9)).save(root / "bird.png")
-    (root / "text.png").write_text("no picture")
+    (root / "text.png").write_text("no picture", encoding="utf-8")
     whole = (root / "dog.jpg").read_bytes()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)).save(root / "half.png")
     (root / "half.png").write_bytes((root / "half.png").read_bytes()[:5000])
@@ -205,8 +205,8 @@ def test_a_linked_folder_is_a_folder_and_may_run_in_circles(root, tmp_path):
 def test_subfolders_are_fine_and_hidden_files_are_no_pictures(root):
     (root / "more").mkdir()
     Image.new("RGB", (40, 40)).save(root / "more" / "owl.png")
-    (root / "._cat.png").write_text("what a computer left there")
-    (root / "notes.txt").write_text("no picture")
+    (root / "._cat.png").write_text("what a computer left there", encoding="utf-8")
+    (root / "notes.txt").write_text("no picture", encoding="utf-8")
     lines = ("cat.png", "cat"), ("./dog.jpg", "dog"), ("more\\owl.png", "owl")
     table(root, *lines)
     assert open_folder(root).files == ["cat.png", "dog.jpg", "more/owl.png"]
@@ -241,13 +241,13 @@ def test_a_captions_file_that_cannot_be_read_is_explained(root, content, named):
     ],
 )
 def test_harmless_commas_and_spaces_are_no_faults(root, content, captions):
-    (root / "captions.csv").write_text(content)
+    (root / "captions.csv").write_text(content, encoding="utf-8")
     found = open_folder(root)
     assert found.captions == captions and len(found.notes) == 2
 
 
 def test_a_caption_cut_at_a_comma_is_noticed(root):
-    (root / "captions.csv").write_text("file,caption,note\ncat.png,a cat, red,\ndog.jpg,a dog,mine")
+    (root / "captions.csv").write_text("file,caption,note\ncat.png,a cat, red,\ndog.jpg,a dog,mine", encoding="utf-8")
     assert any("1 caption may be cut at a comma, in line 2:" in note for note in open_folder(root).notes)
 
 

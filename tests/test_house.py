@@ -91,6 +91,42 @@ def test_contributing_shows_this_order():
     assert [word for word in first_words if word in (*CORE, *ROOMS)] == [*CORE, *ROOMS]
 
 
+def without_encoding(text: str) -> list[int]:
+    """The lines of a program that read or write text in whatever letters the machine prefers, which differ."""
+    found = []
+    for call in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)):
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        of = getattr(getattr(call.func, "value", None), "id", "")
+        mode = [
+            word.value for word in (*call.args, *(k.value for k in call.keywords)) if isinstance(word, ast.Constant)
+        ]
+        binary = name == "open" and (of in ("Image", "tarfile", "zipfile", "os") or any("b" in str(m) for m in mode))
+        given = {keyword.arg for keyword in call.keywords}
+        if name in ("open", "fdopen", "read_text", "write_text") and not binary and "encoding" not in given:
+            found.append(call.lineno)
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", [*FILES, *sorted((ROOT / "tests").rglob("*.py"))], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_text_is_read_and_written_in_one_encoding(path):
+    assert without_encoding(path.read_text(encoding="utf-8")) == []
+
+
+def test_what_leaves_the_encoding_open_is_found():
+    text = """path.read_text()
+path.write_text("x")
+open(path)
+path.open("w")
+path.open("rb")
+open(path, mode="wb")
+Image.open(path)
+path.open(encoding="utf-8")
+path.read_text(encoding="utf-8")"""
+    assert without_encoding(text) == [1, 2, 3, 4]
+
+
 def loaded(*arguments: str, status: int = 0) -> set[str]:
     """The packages that a command of ours loads, in a process of its own."""
     program = (

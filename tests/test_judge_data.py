@@ -326,7 +326,7 @@ def test_the_shipped_denoiser_makes_what_it_never_saw(denoiser, judge):
 
 
 def test_every_shipped_file_is_described_and_has_its_checksum():
-    told = (DATA / "README.md").read_text()
+    told = (DATA / "README.md").read_text(encoding="utf-8")
     shipped = [p for p in DATA.glob("[!.]*.*") if p.name != "README.md" and not p.match("pictures*.safetensors")]
     assert {"denoiser.safetensors", "judge.safetensors"} <= {path.name for path in shipped}
     for path in shipped:

@@ -22,16 +22,16 @@ def test_the_limits_of_a_container_count(tmp_path, monkeypatch):
     monkeypatch.setattr(machine.psutil, "cpu_count", lambda logical: 8)
     monkeypatch.setattr(machine.os, "sched_getaffinity", lambda pid: range(6), raising=False)
     assert machine.cores() == 6
-    (tmp_path / "cpu.max").write_text("max 100000\n")
+    (tmp_path / "cpu.max").write_text("max 100000\n", encoding="utf-8")
     assert machine.cores() == 6
-    (tmp_path / "cpu.max").write_text("300000 100000\n")
+    (tmp_path / "cpu.max").write_text("300000 100000\n", encoding="utf-8")
     assert machine.cores() == 3
-    (tmp_path / "cpu.max").write_text("20000 100000\n")
+    (tmp_path / "cpu.max").write_text("20000 100000\n", encoding="utf-8")
     assert machine.cores() == 1
-    (tmp_path / "memory.current").write_text(f"{2**28}\n")
-    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text(f"{2**28}\n", encoding="utf-8")
+    (tmp_path / "memory.max").write_text("max\n", encoding="utf-8")
     assert machine.memory()[0] == total
-    (tmp_path / "memory.max").write_text(f"{2**29}\n")
+    (tmp_path / "memory.max").write_text(f"{2**29}\n", encoding="utf-8")
     assert machine.memory() == pytest.approx((0.5, 0.25))
 
 

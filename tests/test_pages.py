@@ -25,29 +25,29 @@ def loose_tables(page: str) -> list[str]:
 
 @PAGE
 def test_every_marked_table_is_what_was_measured(path):
-    page = path.read_text()
+    page = path.read_text(encoding="utf-8")
     assert not stale(page), f"{path.relative_to(pages.ROOT)}: {stale(page)}"
     assert pages.rendered(page) == page
 
 
 @PAGE
 def test_every_table_with_a_figure_lies_between_markers(path):
-    assert loose_tables(path.read_text()) == []
+    assert loose_tables(path.read_text(encoding="utf-8")) == []
 
 
 def test_each_table_that_is_made_stands_on_one_page():
-    shown = [match["name"] for path in pages.PAGES for match in pages.marked(path.read_text())]
+    shown = [match["name"] for path in pages.PAGES for match in pages.marked(path.read_text(encoding="utf-8"))]
     assert sorted(shown) == sorted(pages.TABLES)
 
 
 def test_the_front_page_is_short():
-    count = len(FRONT.read_text().split())
+    count = len(FRONT.read_text(encoding="utf-8").split())
     assert count <= MOST_WORDS, f"README.md has {count} words, and {MOST_WORDS} at most: move some to {RESULTS}"
 
 
 @PAGE
 def test_whatever_the_page_links_to_or_shows_is_there(path):
-    page = path.read_text()
+    page = path.read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)\s]+)\)", page) + re.findall(r'<img src="([^"]+)"', page)
     headings = {re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()) for line in page.splitlines() if line[:1] == "#"}
     anchors = {"#" + heading.replace(" ", "-") for heading in headings}
@@ -60,7 +60,7 @@ def test_whatever_the_page_links_to_or_shows_is_there(path):
 
 @PAGE
 def test_a_changed_figure_in_any_table_is_noticed_and_named(path):
-    page = path.read_text()
+    page = path.read_text(encoding="utf-8")
     for match in pages.marked(page):
         row = match["table"].rstrip().splitlines()[-1]
         digit = re.search(r"\d(?=[^\d]*$)", match["table"])
@@ -97,7 +97,7 @@ def copies(tmp_path, monkeypatch):
     """Two small pages instead of the project's own; the tables of both are empty."""
     paths = tmp_path / "README.md", tmp_path / "results.md"
     for path, name in zip(paths, ("headline", "goals"), strict=True):
-        path.write_text(f"before\n\n<!-- table: {name} -->\n<!-- end -->\n\nafter\n")
+        path.write_text(f"before\n\n<!-- table: {name} -->\n<!-- end -->\n\nafter\n", encoding="utf-8")
     monkeypatch.setattr(pages, "PAGES", paths)
     monkeypatch.setattr(pages, "ROOT", tmp_path)
     return paths
@@ -106,7 +106,7 @@ def copies(tmp_path, monkeypatch):
 def test_make_tables_fills_both_pages_and_keeps_the_rest(copies):
     pages.main()
     for path, table in zip(copies, (pages.headline(), pages.goals()), strict=True):
-        head, rest = path.read_text().split(table)
+        head, rest = path.read_text(encoding="utf-8").split(table)
         assert head.startswith("before\n\n<!-- table: ") and rest == "\n\n<!-- end -->\n\nafter\n"
 
 
@@ -115,10 +115,10 @@ def test_a_table_that_cannot_be_made_leaves_both_pages_as_they_were(copies, monk
         raise KeyError("held_out right, 30 s of training")
 
     monkeypatch.setitem(pages.TABLES, "goals", missing)
-    before = [path.read_text() for path in copies]
+    before = [path.read_text(encoding="utf-8") for path in copies]
     with pytest.raises(KeyError):
         pages.main()
-    assert [path.read_text() for path in copies] == before
+    assert [path.read_text(encoding="utf-8") for path in copies] == before
 
 
 # Values as words
@@ -136,7 +136,7 @@ def test_a_goal_that_is_usually_missed_was_reached_only_by_luck():
 
 
 def test_the_middle_of_nine_runs_is_read_from_the_page_that_keeps_them():
-    kept = (pages.DATA / "benchmarks" / "recipe.md").read_text().replace("\n", " ")
+    kept = (pages.DATA / "benchmarks" / "recipe.md").read_text(encoding="utf-8").replace("\n", " ")
     told = ", ".join(pages.percent(pages.nine_runs(budget), 1) for budget in (30, 60)) + " and "
     assert f"The middle ones of all nine are {told}{pages.percent(pages.nine_runs(180), 1)}" in kept
 
@@ -146,4 +146,4 @@ def test_both_pages_may_say_that_no_training_picture_shows_a_held_out_pair():
     for what in ("pictures recorded as", "captions that name", "pictures the judge names as"):
         assert fair[f"training {what} a held-out pair"]["value"] == 0
     count = fair["training pictures recorded as a held-out pair"]["settings"]["of"]
-    assert f"None of its {count:,} training" in " ".join(FRONT.read_text().split())
+    assert f"None of its {count:,} training" in " ".join(FRONT.read_text(encoding="utf-8").split())

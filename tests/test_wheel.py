@@ -89,7 +89,9 @@ def test_an_installed_library_generates_a_picture_from_any_folder(installed, tmp
 def test_the_command_line_needs_the_core_dependencies_only(installed, tmp_path):
     (tmp_path / "hidden").mkdir()
     for name in LESSONS_ONLY:
-        (tmp_path / "hidden" / f"{name}.py").write_text(f"raise ModuleNotFoundError('no {name} here')")
+        (tmp_path / "hidden" / f"{name}.py").write_text(
+            f"raise ModuleNotFoundError('no {name} here')", encoding="utf-8"
+        )
     path = os.pathsep.join([str(tmp_path / "hidden"), installed["PYTHONPATH"]])
     command = ["-m", "course_lib", "generate", "a green banana", "--steps", "2", "--out", "x.png"]
     run(sys.executable, *command, cwd=tmp_path, **installed | dict(PYTHONPATH=path))

@@ -47,7 +47,7 @@ EXERCISES: dict[str, dict[str, Exercise]] = {}  # lesson number to its exercises
 def passed() -> list[str]:
     """The names of the exercises passed so far; an unreadable file counts as none."""
     try:
-        names = json.loads(PROGRESS.read_text())["passed"]
+        names = json.loads(PROGRESS.read_text(encoding="utf-8"))["passed"]
         return [name for name in names if isinstance(name, str)]
     except (OSError, ValueError, TypeError, KeyError):
         return []
@@ -80,7 +80,7 @@ def check(known: Exercise) -> Callable:
             sentence = look(attempt)
             if sentence == RIGHT and name not in (done := passed()):
                 with contextlib.suppress(OSError), whole_file(PROGRESS) as temporary:  # a folder may be read-only
-                    temporary.write_text(json.dumps({"passed": [*done, name]}))
+                    temporary.write_text(json.dumps({"passed": [*done, name]}), encoding="utf-8")
             print(sentence)
 
         tell.__name__ = tell.__qualname__ = name  # `functools.wraps` would make help show the arguments of a case

@@ -53,7 +53,7 @@ def versions() -> dict[str, str]:
 def _numbers(name: str) -> list[float]:
     """The numbers in a file of the container's limits; none where there is no file or no limit."""
     with contextlib.suppress(OSError, ValueError):
-        return [float(word) for word in (CGROUP / name).read_text().split()]
+        return [float(word) for word in (CGROUP / name).read_text(encoding="utf-8").split()]
     return []
 
 

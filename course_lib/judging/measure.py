@@ -99,4 +99,4 @@ def benchmark(name: str) -> dict[str, dict]:
     if not path.is_file():
         there = ", ".join(sorted(other.stem for other in path.parent.glob("*.json")))
         raise ValueError(f'There is no benchmark "{name}" in {path.parent}; there are: {there}.')
-    return {row["name"]: row for row in json.loads(path.read_text())}
+    return {row["name"]: row for row in json.loads(path.read_text(encoding="utf-8"))}

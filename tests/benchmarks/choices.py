@@ -421,7 +421,7 @@ def main() -> None:
     about = dict(seeds=list(seeds), recipe=SHORT_RUNS) | {key: size[key] for key in ("pictures", "drawings")}
     path = args.out / "choices.json"
     if path.exists():
-        rows = json.loads(path.read_text())
+        rows = json.loads(path.read_text(encoding="utf-8"))
         measured = {key: rows[0]["settings"][key] for key in about} | {"versions": rows[0]["versions"]}
         if measured != about | {"versions": results.about["versions"]}:
             sys.exit(

@@ -37,7 +37,7 @@ EACH = "right_for_each_seed"
 
 def measured(name: str) -> dict[str, dict]:
     """The values of data/benchmarks/NAME.json by their names."""
-    return {row["name"]: row for row in json.loads((DATA / "benchmarks" / f"{name}.json").read_text())}
+    return {row["name"]: row for row in json.loads((DATA / "benchmarks" / f"{name}.json").read_text(encoding="utf-8"))}
 
 
 # A value as words
@@ -80,7 +80,7 @@ def lessons() -> str:
     """The lessons, what they ask, and how long they take."""
     rows = [("lesson", "question", "minutes")]
     for path, about in zip(sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")), LESSONS, strict=True):
-        title = json.loads(path.read_text())["cells"][0]["source"][0].removeprefix("# ").strip()
+        title = json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"][0].removeprefix("# ").strip()
         rows.append((f"[{title}](notebooks/{path.name})", *about))
     return lines(*rows)
 
@@ -335,7 +335,7 @@ def cost() -> str:
 
 def nine_runs(budget: int) -> float:
     """The middle of nine networks, the share right: recipe.md keeps the counts of three runs of `make bench`."""
-    page = (DATA / "benchmarks" / "recipe.md").read_text().split("## Three runs of `make bench`")[1]
+    page = (DATA / "benchmarks" / "recipe.md").read_text(encoding="utf-8").split("## Three runs of `make bench`")[1]
     row = re.search(rf"^\| {budget} s \|(.+)\|[^|]+\|$", page, re.MULTILINE).group(1)
     right = [int(n) for n in re.findall(r"\d+", row)]
     if len(right) != 9:
@@ -444,13 +444,13 @@ def out_of_date(page: str) -> list[str]:
 
 
 def main() -> None:
-    pages = {path: path.read_text() for path in PAGES}
+    pages = {path: path.read_text(encoding="utf-8") for path in PAGES}
     new = {path: rendered(page) for path, page in pages.items()}  # all of them, before the first is written
     for path, page in new.items():
         changed = out_of_date(pages[path])
         if changed:
             with whole_file(path) as temporary:
-                temporary.write_text(page)
+                temporary.write_text(page, encoding="utf-8")
         print(f"{path.relative_to(ROOT)}: {', '.join(changed) or 'nothing'} to bring up to date")
 
 

@@ -51,7 +51,7 @@ def peak_memory() -> float:
     """The most memory in MiB that this process has held."""
     status = Path("/proc/self/status")
     if status.exists():
-        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 2**10
+        return int(status.read_text(encoding="utf-8").split("VmHWM:")[1].split()[0]) / 2**10
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
@@ -185,7 +185,7 @@ def main() -> int:
         return 0
 
     path, failed = args.out / "peers.json", []
-    results = json.loads(path.read_text()) if path.exists() else []
+    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     here = Results(args.seed).about["machine"]
     if others := {result["settings"]["peer"] for result in results if result["machine"] != here} - {*args.only}:
         sys.exit(
@@ -209,7 +209,7 @@ def main() -> int:
         results = [result for result in results if result["settings"]["peer"] != name]
         results += json.loads(done.stdout.splitlines()[-1])
         with whole_file(path) as temporary:
-            temporary.write_text(json.dumps(results, indent=1) + "\n")
+            temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if results:
         with whole_file(args.out / "peers.md") as temporary:
             temporary.write_text(table(results), encoding="utf-8")

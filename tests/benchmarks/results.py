@@ -57,13 +57,13 @@ class Results:
     def write(self, path: str | Path) -> None:
         """Write all values to a JSON file, whole or not at all."""
         with whole_file(path) as temporary:
-            temporary.write_text(json.dumps(self.rows, indent=1) + "\n")
+            temporary.write_text(json.dumps(self.rows, indent=1) + "\n", encoding="utf-8")
 
     def publish(self, out: Path, name: str, page: str, figure: Figure) -> None:
         """Write into a folder the values, a page of Markdown about them and a figure of them, each file whole."""
         self.write(out / f"{name}.json")
         with whole_file(out / f"{name}.md") as temporary:
-            temporary.write_text(page)
+            temporary.write_text(page, encoding="utf-8")
         show.save_figure(figure, out / f"{name}.png")
         print(f"{name}.json, {name}.md and {name}.png in {out}")
 
@@ -78,6 +78,6 @@ def heading(title: str, rows: list[dict]) -> list[str]:
 def processor() -> str:
     """The processor's name, where the system tells."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return f"{len(names)} x {names[0]}" if names else platform.processor()
