@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch.nn.utils import parametrizations
 
 from course_lib.captions import encode
+from course_lib.commands import main as cli
 from course_lib.fruit.words import VOCABULARY
 from course_lib.judging.judge import Judge
 from course_lib.model import Denoiser
@@ -379,6 +380,23 @@ def test_a_folder_is_called_a_folder(tmp_path, read):
     save(tiny(), tmp_path / "mine.safetensors")
     with pytest.raises(IsADirectoryError, match="is a folder. Name a file in it, such as mine.safetensors.$"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "command", [["generate", "a red apple"], ["evaluate"], ["distill"]], ids=lambda words: words[0]
+)
+def test_commands_say_that_their_weights_are_a_folder(tmp_path, capsys, command):
+    save(tiny(), tmp_path / "mine.safetensors")
+    assert cli.main([*command, "--weights", str(tmp_path)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"python -m course_lib: {tmp_path} is a folder. Name a file in it, such as mine.safetensors."]
+
+
+def test_a_command_writes_through_a_link(tmp_path, capsys):
+    (tmp_path / "link.png").symlink_to("there.png")
+    assert cli.main(["draw", "a red apple", "--size", "16", "--out", str(tmp_path / "link.png")]) == 0
+    assert (tmp_path / "link.png").is_symlink() and (tmp_path / "there.png").read_bytes().startswith(b"\x89PNG")
+    assert cli.main(["draw", "a red apple", "--size", "16", "--out", os.devnull]) == 0
 
 
 @pytest.mark.parametrize("error", [ValueError("went wrong"), KeyboardInterrupt()])
