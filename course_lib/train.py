@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_lib.noise import Model, Pictures, Tokens, add_noise, expand_level
+from course_lib.noise import Model, Pictures, Tokens, add_noise, expand_level, told
 
 PURE_NOISE = 1 / 16  # share of training examples at t = 1 exactly, where sampling begins
 DROP_CAPTIONS = 0.1  # share of training examples that lose their caption
@@ -62,6 +62,8 @@ def random_batches(
     Raises:
         ValueError: pictures and captions do not match, or a batch is empty.
     """
+    if not isinstance(tokens, Tensor):
+        raise ValueError(f"tokens must be a tensor, as `encode` gives them, not {told(tokens)}.")
     if len(x0) != len(tokens) or not len(x0):
         raise ValueError(f"Every picture needs its caption: there are {len(x0)} pictures and {len(tokens)} captions.")
     if batch_size < 1:

@@ -347,6 +347,12 @@ def test_one_of_several_phrasings_is_drawn_each_time_and_some_captions_are_dropp
     assert dropped == pytest.approx(0.1, abs=4 * math.sqrt(0.09 / len(seen)))
 
 
+@pytest.mark.parametrize("tokens", ["a red apple", null_tokens(len(X0)).tolist(), null_tokens(len(X0)).numpy()])
+def test_captions_that_are_no_tensor_are_refused(tokens):
+    with pytest.raises(ValueError, match="tokens must be a tensor, as `encode` gives them"):
+        next(random_batches(X0, tokens, torch.Generator()))
+
+
 @pytest.mark.parametrize("size", [0, -1])
 def test_a_batch_without_pictures_is_refused(size):
     with pytest.raises(ValueError, match="at least one picture"):
