@@ -51,10 +51,10 @@ def known_words(caption: str, vocabulary: Sequence[str], max_words: int = MAX_WO
     words, known = split_words(caption, max_words), [word for word in vocabulary if word != NO_WORD]
     for word in words:
         if word not in vocabulary:
-            near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-            suggestion = f' Did you mean "{near[0]}"?' if near else ""
-            shown = word if len(word) <= 40 else word[:40] + "…"
-            raise ValueError(f'The model never learned the word "{shown}".{suggestion} It knows: {", ".join(known)}.')
+            hint = "".join(f' Did you mean "{near}"?' for near in difflib.get_close_matches(word, known, 1, 0.5))
+            shown, listed = word if len(word) <= 40 else word[:40] + "…", ", ".join(known)
+            listed = listed if len(listed) <= 1000 else listed[:1000].rpartition(",")[0] + " and more"
+            raise ValueError(f'The model never learned the word "{shown}".{hint} It knows: {listed}.')
     return words
 
 

@@ -158,12 +158,59 @@ def test_generate_writes_pictures_and_shows_progress_on_standard_error_only(tmp_
 
 def test_generate_makes_a_film(tmp_path, denoiser_file):
     out = tmp_path / "film.png"
-    arguments = ["generate", "red apple", "--weights", denoiser_file, "--out", out, "--film", "--count", 2]
+    arguments = ["generate", "red apple", "--weights", denoiser_file, "--out", out, "--film"]
     assert run(*arguments, "--steps", 1) == 0
     short = Image.open(out).size
     assert run(*arguments, "--steps", 5) == 0
     long = Image.open(out).size
     assert long[0] > 2 * short[0] and long[0] > 2 * long[1]
+
+
+@pytest.mark.parametrize("ending", [".gif", ".webp"])
+@pytest.mark.parametrize("steps", [1, 7, 120])
+def test_a_film_that_moves_takes_four_seconds_whatever_its_steps(tmp_path, denoiser_file, ending, steps):
+    torch.manual_seed(1)
+    model = weights.load_denoiser(denoiser_file)
+    for parameter in model.parameters():  # a fresh network answers with one grey, and its frames are all alike
+        parameter.add_(0.1 * torch.randn(parameter.shape))
+    weights.save(model, denoiser_file)
+    out = tmp_path / f"film{ending}"
+    options = ["--weights", denoiser_file, "--out", out, "--film", "--steps", steps, "--guidance", 1]
+    assert run("generate", "red apple", *options) == 0
+    film, times = Image.open(out), []
+    for frame in range(film.n_frames):
+        film.seek(frame)
+        film.load()
+        times.append(film.info["duration"])
+    assert film.format == ending[1:].upper() and sum(times) == 4000 and len(times) == min(steps + 1, 76)
+
+
+@pytest.mark.parametrize(("ending", "kind"), [(".png", "PNG"), (".jpg", "JPEG"), (".JPEG", "JPEG"), (".webp", "WEBP")])
+@pytest.mark.parametrize("command", ["draw apple --size 16", "generate apple --steps 1", "generate apple --film"])
+def test_the_ending_of_a_file_says_its_format(tmp_path, denoiser_file, command, ending, kind):
+    out = tmp_path / f"picture{ending}"
+    own = ["--weights", denoiser_file] if command.startswith("generate") else []
+    assert run(*command.split(), *own, "--out", out) == 0
+    assert Image.open(out).format == kind
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "named"),
+    [
+        ("draw apple", "x.bmp", ".png, .jpg, .jpeg or .webp"),
+        ("draw apple", "x", "ends in"),
+        ("draw apple", "x.gif", "A picture can be"),
+        ("generate apple", "x.gif", "A picture can be"),
+        ("generate apple", "x.safetensors", ".webp, not"),
+        ("generate apple --film", "x.mp4", "A film can be a file that ends in .png, .jpg, .jpeg, .webp or .gif"),
+        ("evaluate --scenes", "x.txt", "A picture can be"),
+    ],
+)
+def test_other_formats_are_refused_before_any_work(tmp_path, capsys, monkeypatch, command, name, named):
+    monkeypatch.setattr("course_lib.weights.store.load", None)  # must not be asked for
+    option = "--wrong" if command.startswith("evaluate") else "--out"
+    assert named in refused(capsys, *command.split(), option, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_generate_makes_the_same_for_the_same_seed(tmp_path, denoiser_file):
@@ -305,7 +352,7 @@ def test_there_must_be_a_fitting_run_to_resume(tmp_path, capsys, small_training)
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
     capsys.readouterr()
     line = refused(capsys, *TRAIN, "--steps", 2, "--patch", 2, "--out", tmp_path, "--resume")
-    assert "holds no training run of this network" in line
+    assert "was begun with --patch 4, and cannot go on with --patch 2" in line
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
@@ -361,7 +408,7 @@ def folder(tmp_path):
 
 def test_a_folder_is_trained_on_and_generated_from_in_its_own_words(tmp_path, capsys, small_training, folder):
     out, picture = tmp_path / "run", tmp_path / "o.png"
-    assert run(*TRAIN, "--folder", folder, "--steps", 1, "--no-flip", "--out", out) == 0
+    assert run(*TRAIN, "--folder", folder, "--steps", 1, "--out", out) == 0
     said = capsys.readouterr()
     assert "Only 24 pictures" in said.err and "1 steps" in said.out
     model = weights.load_denoiser(out / "denoiser.safetensors")
@@ -375,21 +422,29 @@ def test_a_folder_is_trained_on_and_generated_from_in_its_own_words(tmp_path, ca
     assert "the judge knows only the fruit" in refused(capsys, "evaluate", *options)
 
 
-def test_no_flip_reaches_the_training(tmp_path, monkeypatch, small_training, folder):
+def test_pictures_are_mirrored_only_where_that_is_asked_for(tmp_path, monkeypatch, small_training, folder):
     asked = []
     spy = lambda *a, flip: asked.append(flip) or random_batches(*a, flip=flip, batch_size=4)  # noqa: E731
     monkeypatch.setattr("course_lib.train.random_batches", spy)
-    for name, options in (("a", []), ("b", ["--no-flip"])):
+    for name, options in (("a", []), ("b", ["--flip"])):
         assert run(*TRAIN, "--folder", folder, "--steps", 1, "--out", tmp_path / name, *options) == 0
-    assert asked == [True, False]
+    assert asked == [False, True]
+
+
+def test_scenes_are_not_mirrored_since_their_captions_say_left_and_right(tmp_path, capsys):
+    assert "Leave out --flip" in refused(capsys, "train", "--scenes", "--flip", "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_is_resumed_with_its_own_folder_only(tmp_path, capsys, small_training, folder):
     options = [*TRAIN, "--steps", 2, "--out", tmp_path / "run"]
     assert run(*options, "--folder", folder) == 0
     assert run(*options, "--folder", folder, "--resume") == 0
+    assert run(*options, "--resume") == 0
     capsys.readouterr()
-    assert "on other captions" in refused(capsys, *options, "--resume")
+    assert "cannot go on with --scenes" in refused(capsys, *options, "--resume", "--scenes")
+    folder = folder.rename(folder.with_name("homes"))
+    assert run(*options, "--folder", folder, "--resume") == 0
     captions = folder / "captions.csv"
     captions.write_text(captions.read_text().replace(" boat ", " ship "))
     assert run(*options, "--folder", folder, "--resume") == 2
@@ -502,7 +557,6 @@ def test_a_number_out_of_range_is_refused_with_the_range(tmp_path, capsys, monke
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ([], "command"),
         (["paint"], "paint"),
         (["draw"], "caption"),
         (["generate"], "prompt"),
@@ -535,9 +589,10 @@ def test_several_captions_make_one_sheet(tmp_path):
     assert Image.open(tmp_path / "two.png").size == (34, 16)
 
 
-def test_help_names_every_command(capsys):
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_names_every_command(capsys, arguments):
     with pytest.raises(SystemExit) as stop:
-        run("--help")
+        run(*arguments)
     said = capsys.readouterr()
     assert stop.value.code == 0 and said.err == ""
     assert all(f"\n    {command} " in said.out for command in COMMANDS)

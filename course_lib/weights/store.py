@@ -44,7 +44,7 @@ def load(path: str | Path, *classes: type[nn.Module]) -> nn.Module:
         config = about["config"]
         if "vocabulary" in config:
             _check_settings(config)
-        with _no_more_than(sum(tensor.numel() for tensor in tensors.values())):
+        with torch.random.fork_rng(devices=[]), _no_more_than(sum(tensor.numel() for tensor in tensors.values())):
             network = by_name[kind](**config)
     except (TypeError, LookupError, ArithmeticError, RuntimeError, ValueError) as error:
         raise ValueError(f"The settings in {path} make no {kind}: {error}") from error
@@ -92,9 +92,9 @@ def _check_settings(config: dict) -> None:
         raise ValueError("the guidance scale is no finite number")
 
 
-def save_run(run: Run, path: str | Path) -> None:
-    """Write a whole run to a safetensors file, or leave the file as it was."""
-    write_tensors(path, run.state_dict(), {"kind": "run"})
+def save_run(run: Run, path: str | Path, **about) -> None:
+    """Write a whole run to a safetensors file, or leave the file as it was; `about` as for `save`."""
+    write_tensors(path, run.state_dict(), {"kind": "run", "about": about})
 
 
 def load_run(run: Run, path: str | Path) -> None:
