@@ -27,7 +27,7 @@ from course_lib.judging.judge import Judge
 from course_lib.model import Denoiser
 from course_lib.own.folder import open_folder
 from course_lib.own.houses import write_folder
-from course_lib.tools.files import read_tensors
+from course_lib.tools.files import read_tensors, write_tensors
 from course_lib.train import Run, random_batches, train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -643,6 +643,98 @@ def test_a_terminal_that_lacks_letters_is_answered_all_the_same(tmp_path, encodi
     named = tmp_path / "яблоко.png"
     done = shelled(f"COURSE draw 'a red apple' --size 16 --out '{named}'", **options)
     assert done.returncode == 0 and b"Traceback" not in done.stderr and named.is_file()
+
+
+@pytest.mark.parametrize(
+    ("streams", "status"),
+    [
+        ("2>&-", 0),
+        (">&-", 0),
+        (">&- 2>&-", 0),
+        ("<&- >&- 2>&-", 0),
+        ("2>&1 | true; exit ${PIPESTATUS[0]}", 0),
+        ("2> >(true); exit $?", 0),
+        (">/dev/full", 1),
+        ("2>/dev/full", 0),
+    ],
+)
+@pytest.mark.parametrize("command", ["generate 'a big apple' --weights WEIGHTS --steps 2", "draw 'a big apple'"])
+def test_closed_and_broken_streams_end_no_command(tmp_path, denoiser_file, command, streams, status):
+    out = tmp_path / "x.png"
+    done = shelled(f"COURSE {command.replace('WEIGHTS', str(denoiser_file))} --out {out} {streams}")
+    assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr and b"Error" not in done.stderr
+    assert done.returncode == status or "|" in streams and done.returncode == 141
+    assert Image.open(out).size[0] == 256
+
+
+NASTY = "\x1b[31mred\x07\x9b1m\u202e\udcff\r"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "draw NASTY",
+        "draw apple --out NASTY/x.png",
+        "draw apple --out NASTY.bmp",
+        "generate NASTY",
+        "generate NASTY --weights OWN",
+        "generate apple --weights NASTY",
+        "generate apple --weights ODD",
+        "train --folder NASTY",
+        "train --folder FOLDER",
+        "train --out NASTY --resume",
+        "train --NASTY",
+        "train --steps NASTY",
+        "distill --weights NASTY",
+        "judge --out NASTYFOLDER",
+        "NASTY",
+    ],
+)
+def test_no_message_makes_a_terminal_act(tmp_path, capsys, monkeypatch, command, small_training):
+    monkeypatch.chdir(tmp_path)
+    file, folder, odd = (tmp_path / name for name in ("own.safetensors", "folder", "odd.safetensors"))
+    weights.save(Denoiser(("", "a", f"boat{NASTY}"), channels=(8,), width=16), file)
+    write_tensors(odd, {}, {"kind": NASTY})
+    (tmp_path / NASTY).mkdir()
+    (tmp_path / NASTY / "x.png").mkdir()
+    folder.mkdir()
+    (folder / "captions.csv").write_text(f"file,caption\n{NASTY[:-2]}.png,{NASTY[:-2]}\n")
+    words = {"NASTYFOLDER": NASTY, "NASTY": NASTY, "OWN": file, "ODD": odd, "FOLDER": folder}
+    arguments = command.split()
+    for word, text in words.items():
+        arguments = [argument.replace(word, str(text)) for argument in arguments]
+    try:
+        assert run(*arguments) == 2
+    except SystemExit as stop:
+        assert stop.code == 2
+    said = capsys.readouterr()
+    assert said.out == "" and "\\x1b" in said.err
+    told = re.sub(r"\r *|\r?drawing[^\r]*|\r? *\d+%\|[^\r]*", "", said.err)  # less the bars
+    assert all(c.isprintable() or c == "\n" for c in told)
+
+
+def test_a_message_never_lists_every_word_of_a_long_vocabulary(tmp_path, capsys):
+    words = ("", *(f"word{number}" for number in range(5000)))
+    weights.save(Denoiser(words, channels=(8,), width=16), tmp_path / "own.safetensors")
+    line = refused(capsys, "generate", "qqq", "--weights", tmp_path / "own.safetensors")
+    assert len(line) < 1200 and "word0, word1" in line and line.endswith(" and more.\n")
+
+
+def test_generate_says_when_another_network_than_the_usual_one_draws(tmp_path, capsys):
+    told = "drawn by the network of scenes, scene_denoiser.safetensors\n"
+    for prompt, scenes in {"an apple on a green background": True, "2 pears": True, "an apple": False}.items():
+        assert run("generate", prompt, "--steps", 1, "--out", tmp_path / "x.png") == 0
+        assert (told in capsys.readouterr().err) == scenes
+
+
+def test_words_of_ones_own_without_quotes_are_one_prompt(tmp_path, capsys):
+    weights.save(Denoiser(("", "black", "cat", "dog"), channels=(8,), width=16), tmp_path / "own.safetensors")
+    options = ["--weights", tmp_path / "own.safetensors", "--steps", 1, "--out", tmp_path / "x.png"]
+    for typed in (["black", "cat"], ["black cat"], ["black cat", "dog"], ["cat"]):
+        assert run("generate", *typed, *options) == 0
+        told = "understood as one prompt: black cat\n" in capsys.readouterr().err
+        assert told == (typed == ["black", "cat"])
+        assert Image.open(tmp_path / "x.png").size == (256, 528 if "dog" in typed else 256)
 
 
 @pytest.mark.parametrize("name", ["a b", "$HOME", "it's", 'say "x"', "100 %", "a;b"])

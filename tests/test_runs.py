@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 import torch
 
-from course_lib.captions import encode
+from course_lib.captions import encode, null_tokens
 from course_lib.commands import main as cli
 from course_lib.commands import runs, train
 from course_lib.fruit.drawing import Fruit
@@ -20,9 +20,11 @@ from course_lib.fruit.pictures import Pictures
 from course_lib.fruit.prompts import phrasings
 from course_lib.fruit.words import VOCABULARY
 from course_lib.judging.counts import Score
+from course_lib.model import Denoiser
 from course_lib.own.houses import write_folder
 from course_lib.tools.files import DATA, PACKAGE, read_tensors
 from course_lib.train import Run, random_batches
+from course_lib.train import train as core_train
 from course_lib.weights import store
 
 TRAIN = ("train", "--channels", 8, 16)
@@ -153,6 +155,13 @@ def test_a_command_leaves_chance_as_it_was(tmp_path, monkeypatch, command):
     before = torch.get_rng_state()
     assert run(*command.split(), *more) == 0
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_speed_is_that_of_all_steps_whatever_the_size_of_the_last_batch():
+    parts = [torch.zeros(count, 3, 8, 8) for count in (8, 8, 2)]
+    this = Run(Denoiser(VOCABULARY, channels=(8,), width=16))
+    reports = list(core_train(this, [(x0, null_tokens(len(x0))) for x0 in parts], steps=3))
+    assert reports[-1].pictures_per_second * this.seconds == pytest.approx(18)
 
 
 # Folders

@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import os
 import shlex
+import signal
 import sys
 from typing import TextIO
 
@@ -47,19 +48,26 @@ def main(arguments: list[str] | None = None) -> int:
         with contextlib.suppress(AttributeError):  # a terminal that lacks a letter shows another way to write it
             getattr(sys, name).reconfigure(errors="backslashreplace")
     try:
-        with on_signals(stop):
-            return _run(sys.argv[1:] if arguments is None else arguments)
-    except KeyboardInterrupt as error:
-        with on_signals(lambda *_: None):  # asked once is enough
-            note(f"stopped. {error.how}" if isinstance(error, Stopped) and error.how else "stopped")
-            return 128 + getattr(error, "number", 2)
+        with contextlib.redirect_stderr(Heedless(sys.stderr)):
+            return _stoppable(sys.argv[1:] if arguments is None else arguments)
     finally:
         _silence_if_unread(sys.stdout)
         _silence_if_unread(sys.stderr)
 
 
+def _stoppable(arguments: list[str]) -> int:
+    """`_run`, which signals may end."""
+    try:
+        with on_signals(stop):
+            return _run(arguments)
+    except KeyboardInterrupt as error:
+        with on_signals(lambda *_: None):  # asked once is enough
+            note(f"stopped. {error.how}" if isinstance(error, Stopped) and error.how else "stopped")
+            return 128 + getattr(error, "number", signal.SIGINT)
+
+
 def _run(arguments: list[str]) -> int:
-    """`main`, without what signals and terminals need."""
+    """`main`, in words on standard error and a status."""
     try:
         try:
             args = parser().parse_args(arguments or ["--help"])
@@ -79,6 +87,25 @@ def _run(arguments: list[str]) -> int:
         note(f"python -m course_lib: {error}")
         return 2 if isinstance(error, BAD_INPUT) else 1
     return 0
+
+
+class Heedless:
+    """A stream for what is said beside the work: bars and notes, which must not end it when nobody can read them."""
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self.stream.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stream, name)
 
 
 def _silence_if_unread(stream: TextIO) -> None:

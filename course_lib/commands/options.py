@@ -37,9 +37,8 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """A word beside the result, on standard error, of bounded length; the work goes on where nobody can read it."""
-    with contextlib.suppress(OSError):
-        print(visible(text if len(text) <= LONGEST else text[:LONGEST] + "…"), file=sys.stderr)
+    """A word beside the result, on standard error, of bounded length."""
+    print(visible(text if len(text) <= LONGEST else text[:LONGEST] + "…"), file=sys.stderr)
 
 
 def between(low, high) -> Callable[[str], float]:
