@@ -27,7 +27,7 @@ from course_lib.judging.judge import Judge
 from course_lib.model import Denoiser
 from course_lib.own.folder import open_folder
 from course_lib.own.houses import write_folder
-from course_lib.tools.files import read_tensors
+from course_lib.tools.files import read_tensors, write_tensors
 from course_lib.train import Run, random_batches, train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -158,12 +158,59 @@ def test_generate_writes_pictures_and_shows_progress_on_standard_error_only(tmp_
 
 def test_generate_makes_a_film(tmp_path, denoiser_file):
     out = tmp_path / "film.png"
-    arguments = ["generate", "red apple", "--weights", denoiser_file, "--out", out, "--film", "--count", 2]
+    arguments = ["generate", "red apple", "--weights", denoiser_file, "--out", out, "--film"]
     assert run(*arguments, "--steps", 1) == 0
     short = Image.open(out).size
     assert run(*arguments, "--steps", 5) == 0
     long = Image.open(out).size
     assert long[0] > 2 * short[0] and long[0] > 2 * long[1]
+
+
+@pytest.mark.parametrize("ending", [".gif", ".webp"])
+@pytest.mark.parametrize("steps", [1, 7, 120])
+def test_a_film_that_moves_takes_four_seconds_whatever_its_steps(tmp_path, denoiser_file, ending, steps):
+    torch.manual_seed(1)
+    model = weights.load_denoiser(denoiser_file)
+    for parameter in model.parameters():  # a fresh network answers with one grey, and its frames are all alike
+        parameter.add_(0.1 * torch.randn(parameter.shape))
+    weights.save(model, denoiser_file)
+    out = tmp_path / f"film{ending}"
+    options = ["--weights", denoiser_file, "--out", out, "--film", "--steps", steps, "--guidance", 1]
+    assert run("generate", "red apple", *options) == 0
+    film, times = Image.open(out), []
+    for frame in range(film.n_frames):
+        film.seek(frame)
+        film.load()
+        times.append(film.info["duration"])
+    assert film.format == ending[1:].upper() and sum(times) == 4000 and len(times) == min(steps + 1, 76)
+
+
+@pytest.mark.parametrize(("ending", "kind"), [(".png", "PNG"), (".jpg", "JPEG"), (".JPEG", "JPEG"), (".webp", "WEBP")])
+@pytest.mark.parametrize("command", ["draw apple --size 16", "generate apple --steps 1", "generate apple --film"])
+def test_the_ending_of_a_file_says_its_format(tmp_path, denoiser_file, command, ending, kind):
+    out = tmp_path / f"picture{ending}"
+    own = ["--weights", denoiser_file] if command.startswith("generate") else []
+    assert run(*command.split(), *own, "--out", out) == 0
+    assert Image.open(out).format == kind
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "named"),
+    [
+        ("draw apple", "x.bmp", ".png, .jpg, .jpeg or .webp"),
+        ("draw apple", "x", "ends in"),
+        ("draw apple", "x.gif", "A picture can be"),
+        ("generate apple", "x.gif", "A picture can be"),
+        ("generate apple", "x.safetensors", ".webp, not"),
+        ("generate apple --film", "x.mp4", "A film can be a file that ends in .png, .jpg, .jpeg, .webp or .gif"),
+        ("evaluate --scenes", "x.txt", "A picture can be"),
+    ],
+)
+def test_other_formats_are_refused_before_any_work(tmp_path, capsys, monkeypatch, command, name, named):
+    monkeypatch.setattr("course_lib.weights.store.load", None)  # must not be asked for
+    option = "--wrong" if command.startswith("evaluate") else "--out"
+    assert named in refused(capsys, *command.split(), option, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_generate_makes_the_same_for_the_same_seed(tmp_path, denoiser_file):
@@ -305,7 +352,7 @@ def test_there_must_be_a_fitting_run_to_resume(tmp_path, capsys, small_training)
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
     capsys.readouterr()
     line = refused(capsys, *TRAIN, "--steps", 2, "--patch", 2, "--out", tmp_path, "--resume")
-    assert "holds no training run of this network" in line
+    assert "was begun with --patch 4, and cannot go on with --patch 2" in line
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
@@ -393,8 +440,11 @@ def test_a_run_is_resumed_with_its_own_folder_only(tmp_path, capsys, small_train
     options = [*TRAIN, "--steps", 2, "--out", tmp_path / "run"]
     assert run(*options, "--folder", folder) == 0
     assert run(*options, "--folder", folder, "--resume") == 0
+    assert run(*options, "--resume") == 0
     capsys.readouterr()
-    assert "on other captions" in refused(capsys, *options, "--resume")
+    assert "cannot go on with --scenes" in refused(capsys, *options, "--resume", "--scenes")
+    folder = folder.rename(folder.with_name("homes"))
+    assert run(*options, "--folder", folder, "--resume") == 0
     captions = folder / "captions.csv"
     captions.write_text(captions.read_text(encoding="utf-8").replace(" boat ", " ship "), encoding="utf-8")
     assert run(*options, "--folder", folder, "--resume") == 2
@@ -509,7 +559,6 @@ def test_a_number_out_of_range_is_refused_with_the_range(tmp_path, capsys, monke
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ([], "command"),
         (["paint"], "paint"),
         (["draw"], "caption"),
         (["generate"], "prompt"),
@@ -542,9 +591,10 @@ def test_several_captions_make_one_sheet(tmp_path):
     assert Image.open(tmp_path / "two.png").size == (34, 16)
 
 
-def test_help_names_every_command(capsys):
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_names_every_command(capsys, arguments):
     with pytest.raises(SystemExit) as stop:
-        run("--help")
+        run(*arguments)
     said = capsys.readouterr()
     assert stop.value.code == 0 and said.err == ""
     assert all(f"\n    {command} " in said.out for command in COMMANDS)
@@ -595,6 +645,98 @@ def test_a_terminal_that_lacks_letters_is_answered_all_the_same(tmp_path, encodi
     named = tmp_path / "яблоко.png"
     done = shelled(f"COURSE draw 'a red apple' --size 16 --out '{named}'", **options)
     assert done.returncode == 0 and b"Traceback" not in done.stderr and named.is_file()
+
+
+@pytest.mark.parametrize(
+    ("streams", "status"),
+    [
+        ("2>&-", 0),
+        (">&-", 0),
+        (">&- 2>&-", 0),
+        ("<&- >&- 2>&-", 0),
+        ("2>&1 | true; exit ${PIPESTATUS[0]}", 0),
+        ("2> >(true); exit $?", 0),
+        (">/dev/full", 1),
+        ("2>/dev/full", 0),
+    ],
+)
+@pytest.mark.parametrize("command", ["generate 'a big apple' --weights WEIGHTS --steps 2", "draw 'a big apple'"])
+def test_closed_and_broken_streams_end_no_command(tmp_path, denoiser_file, command, streams, status):
+    out = tmp_path / "x.png"
+    done = shelled(f"COURSE {command.replace('WEIGHTS', str(denoiser_file))} --out {out} {streams}")
+    assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr and b"Error" not in done.stderr
+    assert done.returncode == status or "|" in streams and done.returncode == 141
+    assert Image.open(out).size[0] == 256
+
+
+NASTY = "\x1b[31mred\x07\x9b1m\u202e\udcff\r"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "draw NASTY",
+        "draw apple --out NASTY/x.png",
+        "draw apple --out NASTY.bmp",
+        "generate NASTY",
+        "generate NASTY --weights OWN",
+        "generate apple --weights NASTY",
+        "generate apple --weights ODD",
+        "train --folder NASTY",
+        "train --folder FOLDER",
+        "train --out NASTY --resume",
+        "train --NASTY",
+        "train --steps NASTY",
+        "distill --weights NASTY",
+        "judge --out NASTYFOLDER",
+        "NASTY",
+    ],
+)
+def test_no_message_makes_a_terminal_act(tmp_path, capsys, monkeypatch, command, small_training):
+    monkeypatch.chdir(tmp_path)
+    file, folder, odd = (tmp_path / name for name in ("own.safetensors", "folder", "odd.safetensors"))
+    weights.save(Denoiser(("", "a", f"boat{NASTY}"), channels=(8,), width=16), file)
+    write_tensors(odd, {}, {"kind": NASTY})
+    (tmp_path / NASTY).mkdir()
+    (tmp_path / NASTY / "x.png").mkdir()
+    folder.mkdir()
+    (folder / "captions.csv").write_text(f"file,caption\n{NASTY[:-2]}.png,{NASTY[:-2]}\n")
+    words = {"NASTYFOLDER": NASTY, "NASTY": NASTY, "OWN": file, "ODD": odd, "FOLDER": folder}
+    arguments = command.split()
+    for word, text in words.items():
+        arguments = [argument.replace(word, str(text)) for argument in arguments]
+    try:
+        assert run(*arguments) == 2
+    except SystemExit as stop:
+        assert stop.code == 2
+    said = capsys.readouterr()
+    assert said.out == "" and "\\x1b" in said.err
+    told = re.sub(r"\r *|\r?drawing[^\r]*|\r? *\d+%\|[^\r]*", "", said.err)  # less the bars
+    assert all(c.isprintable() or c == "\n" for c in told)
+
+
+def test_a_message_never_lists_every_word_of_a_long_vocabulary(tmp_path, capsys):
+    words = ("", *(f"word{number}" for number in range(5000)))
+    weights.save(Denoiser(words, channels=(8,), width=16), tmp_path / "own.safetensors")
+    line = refused(capsys, "generate", "qqq", "--weights", tmp_path / "own.safetensors")
+    assert len(line) < 1200 and "word0, word1" in line and line.endswith(" and more.\n")
+
+
+def test_generate_says_when_another_network_than_the_usual_one_draws(tmp_path, capsys):
+    told = "drawn by the network of scenes, scene_denoiser.safetensors\n"
+    for prompt, scenes in {"an apple on a green background": True, "2 pears": True, "an apple": False}.items():
+        assert run("generate", prompt, "--steps", 1, "--out", tmp_path / "x.png") == 0
+        assert (told in capsys.readouterr().err) == scenes
+
+
+def test_words_of_ones_own_without_quotes_are_one_prompt(tmp_path, capsys):
+    weights.save(Denoiser(("", "black", "cat", "dog"), channels=(8,), width=16), tmp_path / "own.safetensors")
+    options = ["--weights", tmp_path / "own.safetensors", "--steps", 1, "--out", tmp_path / "x.png"]
+    for typed in (["black", "cat"], ["black cat"], ["black cat", "dog"], ["cat"]):
+        assert run("generate", *typed, *options) == 0
+        told = "understood as one prompt: black cat\n" in capsys.readouterr().err
+        assert told == (typed == ["black", "cat"])
+        assert Image.open(tmp_path / "x.png").size == (256, 528 if "dog" in typed else 256)
 
 
 @pytest.mark.parametrize("name", ["a b", "$HOME", "it's", 'say "x"', "100 %", "a;b"])

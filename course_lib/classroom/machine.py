@@ -7,7 +7,7 @@ import timeit
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from statistics import median
+from statistics import mean
 
 import psutil
 import torch
@@ -21,8 +21,14 @@ from course_lib.train import Run, random_batches, train
 from course_lib.weights.shipped import load_denoiser
 
 CGROUP = Path("/sys/fs/cgroup")  # where Linux says what a container may use
+GROUPS = Path("/proc/self/cgroup")  # and which of its groups this process is in
+MEMORY_FILES = (  # of cgroup version 2 and of version 1: the limit, what is used, the line of memory.stat on copies
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
 OLDEST_PYTHON = (3, 11)
 ENOUGH_MEMORY = 2.0  # GiB free
+BUSY = 0.3  # share of the processor that others may take before a lesson feels it
 READY = "**Your machine is ready.**"
 
 # Measured on the reference machine, two idle cores of a server.
@@ -50,10 +56,24 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _numbers(name: str) -> list[float]:
-    """The numbers in a file of the container's limits; none where there is no file or no limit."""
+def _groups(controller: str) -> list[Path]:
+    """The folders of the groups that this process is in, each with its limits, of cgroup version 2 and of version 1."""
+    folders = [CGROUP, CGROUP / controller]
     with contextlib.suppress(OSError, ValueError):
-        return [float(word) for word in (CGROUP / name).read_text(encoding="utf-8").split()]
+        for line in GROUPS.read_text(encoding="utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers or controller in controllers.split(","):
+                root = CGROUP / controller if controllers else CGROUP
+                inner = root / path.lstrip("/")
+                folders += [folder for folder in (inner, *inner.parents) if folder.is_relative_to(root)]
+    return folders
+
+
+def _numbers(path: Path, name: str = "") -> list[float]:
+    """The numbers in a file, or in its line of that name; none where there is no file, or "max", which is no limit."""
+    with contextlib.suppress(OSError, ValueError):
+        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+        return [float(word) for words in lines if not name or words[:1] == [name] for word in words[bool(name) :]]
     return []
 
 
@@ -62,44 +82,58 @@ def cores() -> int:
     usable = [psutil.cpu_count(logical=False) or os.cpu_count() or 1]
     if hasattr(os, "sched_getaffinity"):
         usable.append(len(os.sched_getaffinity(0)))
-    if len(limit := _numbers("cpu.max")) == 2:  # microseconds of work allowed in each period
-        usable.append(round(limit[0] / limit[1]))
+    for group in _groups("cpu"):
+        old = _numbers(group / "cpu.cfs_quota_us") + _numbers(group / "cpu.cfs_period_us")
+        for limit in (_numbers(group / "cpu.max"), old):  # microseconds of work allowed in each period; -1 is no limit
+            if len(limit) == 2 and min(limit) > 0:
+                usable.append(round(limit[0] / limit[1]))
     return max(1, min(usable))
 
 
 def memory() -> tuple[float, float]:
-    """Memory of the machine, or of the container this runs in, in GiB: (in all, free)."""
+    """Memory of the machine, or of the container this runs in, in GiB: (in all, free).
+
+    Copies of files that nobody has used lately count as free: the system gives them up when memory is asked for.
+    """
     about = psutil.virtual_memory()
     total, free = about.total, about.available
-    if (limit := _numbers("memory.max")) and (used := _numbers("memory.current")):
-        total, free = min(total, limit[0]), min(free, limit[0] - used[0])
-    return total / 2**30, free / 2**30
+    for group in _groups("memory"):
+        for limit_file, used_file, copies in MEMORY_FILES:
+            if (limit := _numbers(group / limit_file)) and (used := _numbers(group / used_file)):
+                needed = used[0] - sum(_numbers(group / "memory.stat", copies))
+                total, free = min(total, limit[0]), min(free, limit[0] - max(0, needed))
+    return total / 2**30, max(0, free) / 2**30
 
 
-def _median_seconds(work: Callable[[], object], count: int) -> float:
-    """The median time of `count` calls, after two that warm up."""
-    return median(timeit.repeat(work, number=1, repeat=count + 2)[2:])
+def busy(seconds: float = 0.5) -> float:
+    """The share of the processor, from 0 to 1, that works while this process waits, and so for others."""
+    return psutil.cpu_percent(seconds) / 100
+
+
+def _mean_seconds(work: Callable[[], object], count: int) -> float:
+    """The mean time of `count` calls, after two that warm up: what interrupts a few of them counts too."""
+    return mean(timeit.repeat(work, number=1, repeat=count + 2)[2:])
 
 
 def training_step_seconds(count: int = 9) -> float:
     """Seconds of one training step of the network of lesson 03, on a batch of 64 pictures of 32 x 32 pixels."""
-    torch.manual_seed(0)
-    x0 = torch.rand(64, 3, 32, 32) * 2 - 1
-    run = Run(Denoiser(VOCABULARY))
+    x0 = torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.random.fork_rng(devices=[]):  # the network's first weights
+        run = Run(Denoiser(VOCABULARY))
     steps = train(run, random_batches(x0, null_tokens(64), run.generator), steps=count + 3)
-    return _median_seconds(lambda: next(steps), count)
+    return _mean_seconds(lambda: next(steps), count)
 
 
 def sampling_step_seconds(count: int = 19) -> float:
     """Seconds of one step from noise to a picture, for one picture, with guidance, by the shipped network."""
     moments = sample(load_denoiser(), null_tokens(1), generator=torch.Generator().manual_seed(0), steps=count + 3)
-    return _median_seconds(lambda: next(moments), count)
+    return _mean_seconds(lambda: next(moments), count)
 
 
-def concerns(python: tuple[int, ...], cores: int, threads: int, free: float) -> list[str]:
+def concerns(python: tuple[int, ...], cores: int, threads: int, free: float, others: float = 0.0) -> list[str]:
     """What stands in the way of the course, in words; an empty list if nothing does.
 
-    cores are those that this process may use, threads those that PyTorch uses; free is memory in GiB.
+    cores are those that this process may use, threads those that PyTorch uses; free is memory in GiB, others as `busy`.
     """
     found = []
     if python < OLDEST_PYTHON:
@@ -111,6 +145,11 @@ def concerns(python: tuple[int, ...], cores: int, threads: int, free: float) -> 
         found.append(
             f"Only {free:.1f} GiB of memory are free, and training may need {ENOUGH_MEMORY:.0f}. "
             "Close other programs, the browser's other tabs first, and notebooks you have finished."
+        )
+    if others > BUSY:
+        found.append(
+            f"Other programs keep {100 * others:.0f} % of the processor busy, so lessons may take far longer. "
+            "Close them, or wait until they are done."
         )
     if threads < cores:
         found.append(
@@ -127,13 +166,14 @@ def concerns(python: tuple[int, ...], cores: int, threads: int, free: float) -> 
 
 def report() -> Markdown:
     """Versions, cores and memory of this machine as a table, and what is in the way. A moment's work."""
-    total, free = memory()
+    (total, free), others = memory(), busy()
     threads = torch.get_num_threads()
     facts = versions() | {
         "cores to work with": f"{cores()} (PyTorch uses {threads})",
         "memory": f"{total:.1f} GiB, {free:.1f} GiB of it free",
+        "other programs": f"keep {100 * others:.0f} % of the processor busy",
     }
-    found = concerns(tuple(map(int, platform.python_version_tuple()[:2])), cores(), threads, free)
+    found = concerns(tuple(map(int, platform.python_version_tuple()[:2])), cores(), threads, free, others)
     lines = ["| your machine | |", "| --- | --- |", *(f"| {name} | {fact} |" for name, fact in facts.items()), ""]
     return Markdown("\n".join(lines + ([f"- **Mind:** {concern}" for concern in found] or [READY])))
 
@@ -146,7 +186,7 @@ def about(seconds: float) -> str:
 
 
 def forecast(step: float) -> Markdown:
-    """What each lesson will take on a machine whose training step takes `step` seconds, as a table.
+    """What each lesson will take on a machine whose training step takes `step` seconds now, as a table.
 
     Some training runs are given in seconds and take the same everywhere (a slow machine then learns a little less);
     all else goes with the speed of the machine.
@@ -157,4 +197,6 @@ def forecast(step: float) -> Markdown:
     lines += [f"| {lesson} | {LESSONS[lesson][0]} min | {about(took)} |" for lesson, took in computing.items()]
     hours = sum(minutes for minutes, _, _ in LESSONS.values()) / 60
     lines.append(f"| **all ten** | **about {hours:.0f} hours** | **{about(sum(computing.values()))}** |")
+    now = f"So it is while a training step takes {1000 * step:.0f} ms, {slower:.1f} times as long as on two idle cores "
+    lines += ["", now + "of a server. When other programs begin or end, measure it again."]
     return Markdown("\n".join(lines))

@@ -58,15 +58,20 @@ def _named(what: str, rows: Sequence[str], columns: Sequence[str]) -> str:
 
 
 def save_figure(figure: plt.Figure, path: str | Path) -> None:
-    """Write a matplotlib figure as a PNG file, whole or not at all."""
+    """Write a matplotlib figure in the format that the path's ending names, PNG without one; whole or not at all."""
     with whole_file(path) as temporary:
-        temporary.write_bytes(figure_png(figure, dpi=150))
+        temporary.write_bytes(figure_bytes(figure, dpi=150, kind=Path(path).suffix[1:].lower() or "png"))
 
 
 def figure_png(figure: plt.Figure, dpi: float | str = "figure") -> bytes:
     """A figure as the bytes of a PNG file."""
+    return figure_bytes(figure, dpi, "png")
+
+
+def figure_bytes(figure: plt.Figure, dpi: float | str, kind: str) -> bytes:
+    """A figure as the bytes of a file of this kind; ValueError for one that matplotlib does not write."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
+    figure.savefig(file, format=kind, dpi=dpi, bbox_inches="tight", facecolor="white")
     return file.getvalue()
 
 
@@ -85,11 +90,18 @@ def histogram_picture(picture: Tensor) -> Tensor:
 
 
 def save_film(frames: Sequence[Frame], path: str | Path, scale: int = 6) -> None:
-    """Write a generation as an animated GIF of about four seconds, noisy picture left, guess right; whole or not."""
-    images = [enlarged(grid(torch.stack([f.x_t[0], f.x0_hat[0]])), scale) for f in frames]
-    times = [max(20, 4000 // len(images))] * (len(images) - 1) + [2000]
+    """Write a generation as an animated GIF, or WebP if the path ends so, noisy picture left, guess right.
+
+    It takes four seconds, whatever the number of frames: of many it shows 76, evenly spread, first and last included,
+    and the last stays for a second. Whole or not at all.
+    """
+    at = torch.linspace(0, len(frames) - 1, min(76, len(frames))).round().int().tolist()
+    images = [enlarged(grid(torch.stack([frames[i].x_t[0], frames[i].x0_hat[0]])), scale) for i in at]
+    ends = torch.linspace(0, 300, len(images)).round().int() * 10  # milliseconds; GIF counts in hundredths of a second
+    times = [*ends.diff().tolist(), 1000]
+    kind = "WEBP" if Path(path).suffix.lower() == ".webp" else "GIF"
     with whole_file(path) as temporary:
-        images[0].save(temporary, "GIF", save_all=True, append_images=images[1:], duration=times, loop=0)
+        images[0].save(temporary, kind, save_all=True, append_images=images[1:], duration=times, loop=0, lossless=True)
 
 
 def row(pictures: Pictures, titles: Sequence[str] = (), height: float = 3.2, alt: str = "") -> Figure:

@@ -1,6 +1,6 @@
 """`broken`: the runs of lesson 07 that something is wrong with."""
 
-from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, bar, between, drawing
+from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, bar, between, drawing, say
 
 HELP = "Train the broken runs of lesson 07: each one a network trained or sampled with one fault."
 
@@ -19,4 +19,4 @@ def run(args: Args) -> None:
 
     pictures = training_pictures(bar=drawing)
     broken.make(args.out, pictures.x0, pictures.tokens, steps=args.steps, seed=args.seed, bar=bar)
-    print(f"{args.out}: a healthy run and {len(broken.FAULTS)} broken ones, {args.steps} steps each")
+    say(f"{args.out}: a healthy run and {len(broken.FAULTS)} broken ones, {args.steps} steps each")

@@ -1,6 +1,6 @@
 """`draw`: pictures from the renderer that made the training pictures."""
 
-from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, between, tell
+from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, between, check_ending, say, tell
 
 HELP = "Draw fruits with the renderer that made the training pictures."
 
@@ -14,7 +14,9 @@ def options(command: Parser) -> None:
 
 
 def run(args: Args) -> None:
-    """Draw what the captions ask for, and write it as one PNG file."""
+    """Draw what the captions ask for, and write it as one file, in the format that its ending names."""
+    check_ending(args.out)
+
     from course_lib.fruit.worlds import FRUIT, read_all, unquoted, world_for
 
     captions = unquoted(args.captions)
@@ -26,8 +28,8 @@ def run(args: Args) -> None:
     import torch
 
     from course_lib.fruit import pictures, scene_pictures
-    from course_lib.tools.pixels import grid, save_png
+    from course_lib.tools.pixels import grid, save_picture
 
     draw_asked = (pictures if world is FRUIT else scene_pictures).draw_asked
-    save_png(grid(draw_asked(asked, torch.Generator().manual_seed(args.seed), args.size)), args.out)
-    print(args.out)
+    save_picture(grid(draw_asked(asked, torch.Generator().manual_seed(args.seed), args.size)), args.out)
+    say(str(args.out))

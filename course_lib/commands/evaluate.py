@@ -1,10 +1,23 @@
 """`evaluate`: the judge counts what is right."""
 
 import json
-import sys
 from pathlib import Path
 
-from course_lib.commands.options import Args, Parser, add_sampling, add_seed, ask, bar, between, flag, given, new_file
+from course_lib.commands.options import (
+    Args,
+    Parser,
+    add_sampling,
+    add_seed,
+    ask,
+    bar,
+    between,
+    check_ending,
+    flag,
+    given,
+    new_file,
+    note,
+    say,
+)
 
 HELP = "Generate every pair of kind and colour, or scenes, and have the judge count what is right."
 WRONG_COLUMNS = 8  # of the sheet of wrong scenes
@@ -27,6 +40,8 @@ def run(args: Args) -> None:
         if hasattr(args, option):
             only = "without" if args.scenes else "with"
             raise ValueError(f"--{option.replace('_', '-')} goes {only} --scenes only.")
+    if hasattr(args, "wrong"):
+        check_ending(args.wrong)
 
     from course_lib.fruit.worlds import FRUIT, SCENES
     from course_lib.judging import judge, scene_exam
@@ -49,24 +64,26 @@ def run(args: Args) -> None:
         told = {group: one.as_dict() for group, one in scores.items()}
         lines = {f"{group:14}": one for group, one in scores.items()}
     if args.json:
-        print(json.dumps(told))
+        say(json.dumps(told))
         return
     for name, one in lines.items():
         low, high = one.interval
-        print(f"{name}{one.right:5} of {one.of:5} right, 95 % interval {100 * low:.1f} % to {100 * high:.1f} %")
+        say(f"{name}{one.right:5} of {one.of:5} right, 95 % interval {100 * low:.1f} % to {100 * high:.1f} %")
 
 
 def show_wrong(answers: dict, path: Path) -> None:
     """A sheet of the scenes that are not right, the swapped first; what each should be goes to standard error."""
     import torch
 
-    from course_lib.tools.pixels import grid, save_png
+    from course_lib.tools.pixels import grid, save_picture
 
     every = [one for answer in answers.values() for one in zip(*answer, strict=True)]
     wrong = [(caption, x, verdict) for caption, x, verdict in every if not verdict.all_right]
     wrong.sort(key=lambda one: not one[2].swapped)
-    if wrong:
-        save_png(grid(torch.stack([x for _, x, _ in wrong]), WRONG_COLUMNS), path, scale=2)
+    if not wrong:
+        note(f"none is wrong, so there is no {path}")
+    else:
+        save_picture(grid(torch.stack([x for _, x, _ in wrong]), WRONG_COLUMNS), path, scale=2)
     for i, (caption, _, verdict) in enumerate(wrong):
         row, place = divmod(i, WRONG_COLUMNS)
-        print(f"row {row + 1}, place {place + 1}: {caption}{' (swapped)' * verdict.swapped}", file=sys.stderr)
+        note(f"row {row + 1}, place {place + 1}: {caption}{' (swapped)' * verdict.swapped}")

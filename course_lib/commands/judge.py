@@ -1,6 +1,6 @@
 """`judge`: the network that says what a picture shows."""
 
-from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, bar, between, flag
+from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, bar, between, flag, say
 
 HELP = "Train the judge and say how often it is right about fresh drawings."
 
@@ -20,8 +20,9 @@ def run(args: Args) -> None:
     from course_lib.judging import judge, scene_exam, scene_judge
     from course_lib.weights.store import save
 
-    torch.manual_seed(args.seed)
-    its, network = (scene_judge, scene_judge.SceneJudge()) if args.scenes else (judge, judge.Judge())
+    with torch.random.fork_rng(devices=[]):  # the seed of its first weights is not everybody's
+        torch.manual_seed(args.seed)
+        its, network = (scene_judge, scene_judge.SceneJudge()) if args.scenes else (judge, judge.Judge())
     for _ in bar(its.train_judge(network, steps=args.steps, seed=args.seed, bar=bar), total=args.steps):
         pass
     found = (scene_exam if args.scenes else judge).score_drawings(network.eval(), bar=bar)
@@ -31,4 +32,4 @@ def run(args: Args) -> None:
     else:
         fresh, right, what = found.as_dict(), found, "kind and colour"
     save(network, args.out, seed=args.seed, steps=args.steps, command=args.command_line, fresh=fresh)
-    print(f"{args.out}: {right.right} of {right.of} fresh drawings right in {what}")
+    say(f"{args.out}: {right.right} of {right.of} fresh drawings right in {what}")

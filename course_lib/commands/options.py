@@ -1,11 +1,44 @@
 """What the options of several commands have in common. Imports no torch: `--help` answers at once."""
 
 import argparse
+import contextlib
+import os
+import stat
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-Parser, Args = argparse.ArgumentParser, argparse.Namespace
+Args = argparse.Namespace
+STILLS = (".png", ".jpg", ".jpeg", ".webp")  # the endings of files that hold one picture
+
+LONGEST = 4000  # characters of a note
+
+
+class Parser(argparse.ArgumentParser):
+    """What reads a command line, and refuses a bad one in words that a terminal can show."""
+
+    def error(self, message: str) -> None:
+        super().error(visible(message))
+
+
+def visible(text: str) -> str:
+    """Text without anything that a terminal would act on; where it is a list, its lines stay lines.
+
+    People, files and networks from elsewhere have their words in our messages: names, captions, vocabularies.
+    """
+    lines = text.split("\n- ")
+    return "\n- ".join("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line) for line in lines)
+
+
+def say(text: str) -> None:
+    """A result, on standard output."""
+    print(visible(text))
+
+
+def note(text: str) -> None:
+    """A word beside the result, on standard error, of bounded length."""
+    print(visible(text if len(text) <= LONGEST else text[:LONGEST] + "…"), file=sys.stderr)
 
 
 def between(low, high) -> Callable[[str], float]:
@@ -27,9 +60,31 @@ def between(low, high) -> Callable[[str], float]:
 
 def new_file(text: str) -> Path:
     """The argument type for a file to write: no folder may stand in its place."""
-    if (path := Path(text)).is_dir():
-        raise argparse.ArgumentTypeError(f"{path} is a folder. Name a file.")
-    return path
+    if os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"{text} is a folder. Name a file.")
+    return Path(text)
+
+
+def check_ending(path: Path, endings: Sequence[str] = STILLS, what: str = "A picture") -> None:
+    """Refuse, with a ValueError, a file whose ending names none of these formats."""
+    if path.suffix.lower() not in endings and path != Path(os.devnull):
+        *most, last = endings
+        raise ValueError(f"{what} can be a file that ends in {', '.join(most)} or {last}, not {path}.")
+
+
+def check_writable(path: Path) -> None:
+    """Refuse, with a ValueError, a file or folder that could not be written. Done before the work; leaves no trace."""
+    place = Path(os.path.realpath(path))
+    if place == Path(os.devnull):
+        return
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISDIR(mode := place.stat().st_mode) and not stat.S_ISREG(mode):
+                raise ValueError(f"{path} is a pipe or a device, and only a file can be written whole. Name a file.")
+        folder = next(folder for folder in (place, *place.parents) if os.path.isdir(folder))
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def ask(command, name: str, kind: Callable, text: str, default=argparse.SUPPRESS) -> None:
@@ -37,9 +92,9 @@ def ask(command, name: str, kind: Callable, text: str, default=argparse.SUPPRESS
     command.add_argument(name, type=kind, default=default, help=text)
 
 
-def flag(command, name: str, text: str) -> None:
+def flag(command, name: str, text: str, default=False) -> None:
     """An option without a value, on a command or a group."""
-    command.add_argument(name, action="store_true", help=text)
+    command.add_argument(name, action="store_true", default=default, help=text)
 
 
 def given(args: Args, **names: str) -> dict:
@@ -56,9 +111,10 @@ def check_begun(files: Sequence[Path], resume: bool) -> None:
         raise ValueError(f"There is no {files[0]} to resume. Leave --resume out to start.")
 
 
-def add_seed(command: Parser) -> None:
+def add_seed(command: Parser, default=0) -> None:
     """`--seed`."""
-    ask(command, "--seed", between(0, 2**63 - 1), "the same seed gives the same result", 0)
+    text = "the same seed gives the same result" + " (default: 0)" * (default is argparse.SUPPRESS)
+    ask(command, "--seed", between(0, 2**63 - 1), text, default)
 
 
 def add_out(command: Parser, usual: str, kind: Callable = new_file) -> None:
@@ -76,7 +132,10 @@ def add_sampling(command: Parser) -> None:
 
 
 def drawing(items):
-    """The bar of pictures that are drawn before what was asked for can begin."""
+    """The bar of pictures that are drawn before what was asked for can begin; refuses where they cannot be kept."""
+    from course_lib.tools.files import DRAWN
+
+    check_writable(DRAWN)
     return bar(items, desc="drawing the training pictures")
 
 
@@ -91,4 +150,4 @@ def tell(readings: Sequence) -> None:
     """Say on standard error what prompts were understood as, where that is not what was typed."""
     for reading in readings:
         if reading.differs:
-            print(reading.note, file=sys.stderr)
+            note(reading.note)

@@ -1,6 +1,6 @@
 """`pictures`: the training pictures, drawn before they are needed."""
 
-from course_lib.commands.options import Args, Parser, drawing, flag
+from course_lib.commands.options import Args, Parser, drawing, flag, say
 
 HELP = "Draw the training pictures, unless they are there already."
 
@@ -16,4 +16,4 @@ def run(args: Args) -> None:
     from course_lib.fruit.scene_pictures import training_scenes
 
     pictures = (training_scenes if args.scenes else training_pictures)(bar=drawing)
-    print(f"{len(pictures.x0)} training pictures are ready")
+    say(f"{len(pictures.x0)} training pictures are ready")

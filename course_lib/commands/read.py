@@ -3,7 +3,7 @@
 import json
 import sys
 
-from course_lib.commands.options import Args, Parser, flag
+from course_lib.commands.options import Args, Parser, flag, say
 
 HELP = "Read prompts from standard input, one a line, and say what each is understood as."
 
@@ -25,4 +25,5 @@ def run(args: Args) -> None:
             answer, said = {"caption": caption}, caption
         except Unread as error:
             answer, said = {"error": str(error), "suggestion": error.suggestion}, f"not understood: {error}"
-        print(json.dumps({"prompt": prompt} | answer) if args.json else said, flush=True)
+        say(json.dumps({"prompt": prompt} | answer) if args.json else said)
+        sys.stdout.flush()

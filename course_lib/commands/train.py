@@ -1,8 +1,9 @@
 """`train`: a denoiser of one's own, on the fruit, on scenes, or on a folder of pictures."""
 
 import csv
-import sys
+import os
 from argparse import SUPPRESS, ArgumentTypeError, BooleanOptionalAction
+from itertools import count
 from pathlib import Path
 
 from course_lib.commands.options import (
@@ -17,50 +18,93 @@ from course_lib.commands.options import (
     drawing,
     flag,
     given,
+    note,
+    say,
 )
 
 HELP = "Train a denoiser on the fruit, on scenes of one fruit and of two, or on a folder of your own."
 LOG_HEAD = ["step", "seconds", "loss", "pictures per second"]
+# What --resume keeps, and what a new run has unless it is given; None: as the network or --scenes has it.
+USUAL = {
+    "seed": 0,
+    "patch": 4,
+    "channels": None,
+    "shuffle_captions": False,
+    "folder": None,
+    "scenes": False,
+    "flip": False,
+}
 
 
 def channel_count(text: str) -> int:
     """The argument type for channels: they are normalised in groups of 8, see `Block`."""
-    count = between(8, 1024)(text)
-    if count % 8:
+    channels = between(8, 1024)(text)
+    if channels % 8:
         raise ArgumentTypeError(f"give a multiple of 8, not {text!r}")
-    return count
+    return channels
 
 
 def new_folder(text: str) -> Path:
     """The argument type for a folder to write into: no file may stand in its place."""
-    if (path := Path(text)).is_file():
-        raise ArgumentTypeError(f"{path} is a file. Name a folder.")
-    return path
+    if os.path.isfile(text):
+        raise ArgumentTypeError(f"{text} is a file. Name a folder.")
+    return Path(text)
 
 
 def options(command: Parser) -> None:
-    """What `train` can be told."""
+    """What `train` can be told. No option has a default here: `settings` must know which of them were given."""
     length = command.add_mutually_exclusive_group()
-    ask(length, "--minutes", between(0.01, 10_000.0), "minutes of training in all", 3.0)
-    ask(length, "--steps", between(1, 10_000_000), "or steps in all", None)
-    command.add_argument("--patch", type=int, choices=(2, 4), default=4, help="4 is fast, 2 is crisp")
+    ask(length, "--minutes", between(0.01, 10_000.0), "minutes of training in all (default: 3)")
+    ask(length, "--steps", between(1, 10_000_000), "or steps in all")
+    text = "4 is fast, 2 is crisp (default: 4)"
+    command.add_argument("--patch", type=int, choices=(2, 4), default=SUPPRESS, help=text)
     text = "on each scale, a multiple of 8 (default: 48 96; with --scenes 48 96 192)"
     command.add_argument("--channels", type=channel_count, nargs="+", default=SUPPRESS, help=text)
     text = "the highest of the run (default: 0.002, or with --resume what the run had)"
     ask(command, "--learning-rate", between(1e-6, 1.0), text)
-    flag(command, "--shuffle-captions", "the control: captions dealt out at random")
+    flag(command, "--shuffle-captions", "the control: captions dealt out at random", SUPPRESS)
     about = command.add_mutually_exclusive_group()
-    ask(about, "--folder", Path, "train on these pictures, with their captions.csv", None)
-    flag(about, "--scenes", "train on pictures of one fruit and of two, 64 pixels wide")
+    ask(about, "--folder", Path, "train on these pictures, with their captions.csv")
+    flag(about, "--scenes", "train on pictures of one fruit and of two, 64 pixels wide", SUPPRESS)
     text = "mirror every second picture: twice as many, where left and right look alike (default: no)"
-    command.add_argument("--flip", action=BooleanOptionalAction, default=False, help=text)
-    flag(command, "--resume", "go on with the run in --out")
-    add_seed(command)
+    command.add_argument("--flip", action=BooleanOptionalAction, default=SUPPRESS, help=text)
+    flag(command, "--resume", "go on with the run in --out, with all the settings that it was begun with")
+    add_seed(command, SUPPRESS)
     add_out(command, "runs/denoiser", new_folder)
 
 
-def subject(args: Args) -> tuple:
+def settings(asked: dict, begun: dict, out: Path) -> dict:
+    """All settings of a run: those asked for, else those that it was begun with, else the usual.
+
+    Raises ValueError where what is asked for is not what it was begun with.
+    """
+    if "folder" in asked:
+        asked = asked | {"folder": str(asked["folder"].resolve())}
+        if begun.get("folder") and not Path(begun["folder"]).exists():  # it was moved, or has another name now
+            begun = begun | {"folder": asked["folder"]}
+    for name in asked.keys() & begun.keys():
+        if asked[name] != begun[name]:
+            was, wanted = (spelled(name, value) for value in (begun[name], asked[name]))
+            raise ValueError(
+                f"The run in {out} was begun {was}, and cannot go on {wanted}. "
+                "Leave that out, or choose another --out for a new run."
+            )
+    return USUAL | begun | asked
+
+
+def spelled(name: str, value: object) -> str:
+    """A setting as the command line has it: "with --channels 48 96", "without --scenes"."""
+    option = f"--{name.replace('_', '-')}"
+    if value is None or value is False:
+        return f"without {option}"
+    words = [] if value is True else value if isinstance(value, list) else [value]
+    return " ".join(["with", option, *map(str, words)])
+
+
+def subject(kept: dict) -> tuple:
     """What to train on, and a network for it that has not learned anything."""
+    import torch
+
     from course_lib.beyond.attention import SceneDenoiser
     from course_lib.fruit.pictures import training_pictures
     from course_lib.fruit.scene_pictures import training_scenes
@@ -68,74 +112,126 @@ def subject(args: Args) -> tuple:
     from course_lib.model import Denoiser
     from course_lib.own.folder import open_folder
 
-    shape = given(args, patch="patch", channels="channels")
-    if args.scenes:
-        return training_scenes(bar=drawing), SceneDenoiser(**SCENES.settings(), **shape)
-    if not args.folder:
-        return training_pictures(bar=drawing), Denoiser(**FRUIT.settings(), **shape)
-    pictures = open_folder(args.folder, bar=bar)
-    for note in pictures.notes:
-        print(note, file=sys.stderr)
-    return pictures, Denoiser(pictures.vocabulary, max_words=pictures.tokens.shape[1], **shape)
+    shape = {name: kept[name] for name in ("patch", "channels") if kept[name] is not None}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(kept["seed"])  # the network's first weights
+        if kept["scenes"]:
+            return training_scenes(bar=drawing), SceneDenoiser(**SCENES.settings(), **shape)
+        if not kept["folder"]:
+            return training_pictures(bar=drawing), Denoiser(**FRUIT.settings(), **shape)
+        pictures = open_folder(kept["folder"], bar=bar)
+        for odd in pictures.notes:
+            note(odd)
+        return pictures, Denoiser(pictures.vocabulary, max_words=pictures.tokens.shape[1], **shape)
 
 
-def logged(path: Path, until: int) -> list[list]:
-    """The lines of a log up to a step, without its head; none if there is no log."""
+def check_no_shipped(folder: Path) -> None:
+    """Refuse, with a ValueError, to put a run among the files of the course."""
+    from course_lib.tools.files import CHECKOUT, DATA, PACKAGE
+
+    shipped, here = [DATA, PACKAGE], folder.resolve()
+    if CHECKOUT:
+        shipped += [PACKAGE.parent / "notebooks", PACKAGE.parent / "tests"]
+    if any(here.is_relative_to(place) for place in shipped) or CHECKOUT and here == PACKAGE.parent:
+        raise ValueError(f"{folder} holds files of the course. Choose another --out, such as runs/mine.")
+
+
+def logged(path: Path, until: int) -> tuple[list[list[str]], bool]:
+    """The lines of a log up to a step, without its head, and whether the file holds nothing else.
+
+    A spreadsheet may have saved it: with another mark between the columns, and with commas in its numbers.
+    """
     if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [line for line in csv.reader(file) if line and line[0].isdecimal() and int(line[0]) <= until]
+        return [], True
+    try:
+        head, *table = path.read_text(encoding="utf-8-sig").splitlines()
+        between = max(",;\t", key=head.count)
+        rows = [[cell.replace(",", ".") for cell in row] for row in csv.reader(table, delimiter=between)]
+        whole = next(csv.reader([head], delimiter=between)) == LOG_HEAD
+    except (ValueError, csv.Error):  # no text, or none at all
+        return [], False
+    lines = [row for row in rows if _understood(row)]
+    return [row for row in lines if int(row[0]) <= until], whole and lines == rows
+
+
+def _understood(row: list[str]) -> bool:
+    try:
+        return int(row[0]) > 0 and len([float(cell) for cell in row]) == len(LOG_HEAD)
+    except (ValueError, IndexError):
+        return False
+
+
+def put_aside(path: Path) -> None:
+    """Give a file a name that no file has yet, and say so."""
+    names = (path.with_stem(f"{path.stem}-{number}") for number in count(1))
+    aside = path.rename(next(name for name in names if not name.exists()))
+    note(f"{path} held more than the log of this run. It is {aside.name} now.")
 
 
 def run(args: Args) -> None:
     """Train, keep the run, its log and the average network in --out."""
-    run_file, log_file, trained = (args.out / name for name in ("run.safetensors", "log.csv", "denoiser.safetensors"))
-    check_begun([run_file], args.resume)
-    if args.flip and args.scenes:
-        raise ValueError("Captions of scenes say left and right, and a mirror makes them false. Leave out --flip.")
+    from course_lib.commands.runs import claimed
 
+    check_no_shipped(args.out)
+    with claimed(args.out):
+        check_begun([args.out / "run.safetensors"], args.resume)
+        if (args.out / "denoiser.safetensors").exists() and not args.resume:
+            raise ValueError(f"{args.out} holds a denoiser, but not the run that made it. Choose another --out.")
+        train_in(args.out, args)
+
+
+def train_in(out: Path, args: Args) -> None:
+    """`run`, in a folder that nobody else uses."""
     import torch
 
-    from course_lib.beyond.attention import SceneDenoiser
     from course_lib.commands.runs import stoppable
-    from course_lib.model import Denoiser
     from course_lib.own.folder import changed_words
     from course_lib.tools.bars import progress
-    from course_lib.tools.files import whole_file
+    from course_lib.tools.files import read_tensors, whole_file
     from course_lib.train import Run, random_batches, train
     from course_lib.weights import store
 
-    torch.manual_seed(args.seed)  # the network's first weights
-    pictures, network = subject(args)
-    if args.resume and trained.exists():
-        before = store.load(trained, Denoiser, SceneDenoiser)
-        if before.vocabulary != network.vocabulary:
-            same = args.folder and not before.config["world"]
-            why = "Give the --folder or --scenes it was started with."
-            why = changed_words(before.vocabulary, network.vocabulary) if same else why
-            raise ValueError(f"{args.out} holds a run on other captions. {why}")
-    tokens = pictures.tokens
-    if args.shuffle_captions:  # the control: every picture gets the captions of another one
-        tokens = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(args.seed))]
-    this = Run(network, seed=args.seed)
+    run_file, log_file, trained = (out / name for name in ("run.safetensors", "log.csv", "denoiser.safetensors"))
+    begun = read_tensors(run_file)[1].get("about", {}) if args.resume else {}
+    asked = given(args, **{name: name for name in USUAL})
+    kept = settings(asked, {name: begun[name] for name in USUAL if name in begun}, out)
+    length = given(args, minutes="minutes", steps="steps") or begun.get("length") or {"minutes": 3.0}
+    if kept["flip"] and kept["scenes"]:
+        raise ValueError("Captions of scenes say left and right, and a mirror makes them false. Leave out --flip.")
+    pictures, network = subject(kept)
+    config, tokens = network.config, pictures.tokens
+    if begun.get("vocabulary", config["vocabulary"]) != config["vocabulary"]:
+        why = changed_words(begun["vocabulary"], network.vocabulary) if kept["folder"] else "Train anew."
+        raise ValueError(f"{out} holds a run on other captions. {why}")
+    if kept["shuffle_captions"]:  # the control: every picture gets the captions of another one
+        tokens = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(kept["seed"]))]
+    this = Run(network, seed=kept["seed"])
     if args.resume:
         store.load_run(this, run_file)
     this.learning_rate = getattr(args, "learning_rate", this.learning_rate)
-    log = logged(log_file, this.step) if args.resume else []
+    log, whole = logged(log_file, this.step) if args.resume else ([], not log_file.exists())
+    about = kept | {name: config[name] for name in ("patch", "channels", "vocabulary")} | {"length": length}
 
-    def save() -> None:
-        store.save_run(this, run_file)
+    def save() -> None:  # the log first: what it holds beyond the run is left out when the run goes on
+        nonlocal whole
+        if not whole:
+            put_aside(log_file)
+            whole = True
         with whole_file(log_file) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows([LOG_HEAD, *log])
-        about = dict(seed=args.seed, steps=this.step, seconds=round(this.seconds), command=args.command_line)
-        store.save(this.ema, trained, **about)
+        store.save_run(this, run_file, **about)
+        made = dict(seed=kept["seed"], steps=this.step, seconds=round(this.seconds), command=args.command_line)
+        store.save(this.ema, trained, **made)
 
-    length = {"steps": args.steps} if args.steps else {"seconds": 60 * args.minutes}
-    batches, recent = random_batches(pictures.x0, tokens, this.generator, flip=args.flip), []
-    for report in progress(stoppable(train(this, batches, **length), save), leave=False):
+    until = {"seconds": 60 * length["minutes"]} if "minutes" in length else length
+    if this.step >= until.get("steps", float("inf")) or this.seconds >= until.get("seconds", float("inf")):
+        done = f"{this.seconds / 60:.3g} minutes, {this.step} steps"
+        note(f"The run in {out} has been trained that long already ({done}). Give more with --minutes or --steps.")
+    batches, recent = random_batches(pictures.x0, tokens, this.generator, flip=kept["flip"]), []
+    for report in progress(stoppable(train(this, batches, **until), save), leave=False):
         recent.append(report.loss)
         if report.step % 100 == 0:
             loss, speed = sum(recent) / len(recent), report.pictures_per_second
             log.append([report.step, f"{this.seconds:.1f}", f"{loss:.5f}", f"{speed:.0f}"])
             recent = []
-    print(f"{trained}: {this.step} steps, {this.seconds:.0f} s of training")
+    say(f"{trained}: {this.step} steps, {this.seconds:.0f} s of training")

@@ -60,7 +60,7 @@ def load(path: str | Path, *classes: type[nn.Module]) -> nn.Module:
         config = about["config"]
         if "vocabulary" in config:
             _check_settings(config)
-        with _no_more_than(sum(tensor.numel() for tensor in tensors.values())):
+        with torch.random.fork_rng(devices=[]), _no_more_than(sum(tensor.numel() for tensor in tensors.values())):
             network = by_name[kind](**config)
     except (TypeError, LookupError, ArithmeticError, RuntimeError, ValueError) as error:
         raise ValueError(f"The settings in {path} make no {kind}: {error}") from error
