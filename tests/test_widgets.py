@@ -2,6 +2,7 @@ import asyncio
 import base64
 import html
 import io
+from collections import deque
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from course_lib.fruit.worlds import FRUIT
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import sample
-from course_lib.train import Run, random_batches
+from course_lib.train import Run, random_batches, train
 from course_lib.widgets import panel, watching
 from course_lib.widgets.diagnosis_game import DiagnosisGame
 from course_lib.widgets.guidance_grid import GuidanceGrid
@@ -155,10 +156,30 @@ def test_prompts_are_what_the_pictures_show(run, screen):
         watch(run, steps=1, prompts=["red apfel"])
 
 
+def test_the_curve_begins_where_the_run_does_and_shows_what_was_not_watched_as_a_gap(run, screen):
+    watch(run, steps=3, batch_size=2)
+    state = run.state_dict()
+    other = Run(Denoiser(VOCABULARY, channels=(8, 16), width=32, size=16))
+    other.load_state_dict(state)
+
+    def steps():
+        x, y = screen[-1].axes[0].get_lines()[0].get_data()
+        return [int(step) if loss == loss else None for step, loss in zip(x, y, strict=True)]
+
+    assert [r.step for r in watch(other, steps=5, batch_size=2)] == [4, 5] == steps()
+    deque(train(other, random_batches(X0, TOKENS, other.generator, batch_size=2), steps=7), 0)
+    watch(other, steps=9, batch_size=2)
+    assert steps() == [4, 5, None, 8, 9]
+    run.load_state_dict(state)
+    watch(run, steps=6, batch_size=2)
+    run.load_state_dict(state)  # back to an earlier state: what came after it is no part of the run
+    assert [r.step for r in watch(run, steps=5, batch_size=2)] == [1, 2, 3, 4, 5] == steps()
+
+
 def test_time_spent_drawing_is_no_training(run, screen, monkeypatch):
-    def slow(*arguments):
+    def slow(*arguments, **options):
         watching.time.sleep(0.4)
-        return real(*arguments)
+        return real(*arguments, **options)
 
     real = show.training
     monkeypatch.setattr(show, "training", slow)

@@ -38,7 +38,7 @@ class Panel(ui.VBox):
         """What stands in a page without a kernel: a picture and its name, and what it shows in words."""
         name, figure = re.sub("(?<!^)(?=[A-Z])", " ", type(self).__name__).lower(), self.figure()
         picture = base64.b64encode(show.figure_png(figure)).decode()
-        return {"image/png": picture, "text/plain": f"<{name}: run the cell to use it>"}, figure.metadata
+        return {"image/png": picture, "text/plain": f"<{name}: run the cell to use it>"}, {"image/png": figure.metadata}
 
     if hasattr(ui.Widget, "_repr_mimebundle_"):
 
