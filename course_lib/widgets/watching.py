@@ -7,12 +7,13 @@ from weakref import WeakKeyDictionary
 import torch
 from IPython.display import display
 
-from course_lib.captions import null_tokens
+from course_lib.captions import MAX_WORDS, null_tokens
 from course_lib.classroom import show
 from course_lib.model import encode_for
 from course_lib.noise import Pictures, Tokens
 from course_lib.sample import generate
 from course_lib.train import Report, Run, train
+from course_lib.widgets.panel import check_words
 
 SAMPLING_STEPS = 8  # few, so that a look costs little
 HISTORY: WeakKeyDictionary[Run, list[Report]] = WeakKeyDictionary()  # what `watch` has seen of each run
@@ -42,7 +43,11 @@ def watch(
     Returns:
         The reports of the steps so far of this run that were watched, earlier calls included.
     """
-    asked = null_tokens(8, run.model.config["max_words"]) if prompts is None else encode_for(run.model, prompts)
+    if prompts is None:
+        asked = null_tokens(8, getattr(run.model, "config", {}).get("max_words", MAX_WORDS))
+    else:
+        check_words(run.model)
+        asked = encode_for(run.model, prompts)
     reports = HISTORY.setdefault(run, [])
     reports[:] = [report for report in reports if report.step <= run.step]  # an earlier state may have been loaded
     before, handle, drawn = run.step, None, -float("inf")
