@@ -21,6 +21,7 @@ from PIL import Image
 from run_notebooks import run
 
 from course_lib.classroom import show
+from course_lib.classroom.wording import stops_with
 from course_lib.judging.counts import Score
 from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame
@@ -302,3 +303,16 @@ def test_the_words_reach_the_html_of_a_notebook(tmp_path):
     page, _ = exporter.from_filename(str(path))
     row, watched, ours = map(html.unescape, re.findall(r'<img [^>]*\balt="([^"]*)"', page))
     assert row.endswith("x0, a < b.") and watched.startswith("after 1 step: ") and ours == "Two grey squares."
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("first\n\nthen"), "ValueError: first then"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (SystemExit(), "SystemExit"),
+        (ValueError("\x1b[31m\ud800"), r"ValueError: \x1b[31m\ud800"),
+    ],
+)
+def test_an_error_is_told_on_one_line_that_any_screen_can_show(error, told):
+    assert stops_with(error) == told
