@@ -1,2 +1,2 @@
-# Figures with twice the pixels, so that they are crisp on high-density screens.
+# Your own figures with twice the pixels, crisp on high-density screens; those of the course are alike everywhere.
 c.InlineBackend.figure_formats = {"retina"}  # noqa: F821

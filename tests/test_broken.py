@@ -106,3 +106,18 @@ def test_curves_are_smoothed_over_whole_stretches_and_faults_explained():
     assert steps.tolist() == [4, 8] and means.tolist() == [1.5, 5.5]
     for name, fault in broken.FAULTS.items():
         assert all(part in broken.explain(name) for part in (name, fault.wrong, fault.look, fault.remedy))
+
+
+def test_a_broken_run_draws_nothing_from_torchs_own_random_numbers():
+    fault = broken.FAULTS["random layer in forward"]
+    before, made = torch.get_rng_state(), []
+    for _ in range(2):
+        run = broken.start(fault)
+        losses = [r.loss for r in broken.practise(run, fault, X0, TOKENS, steps=2)]
+        made.append((losses, broken.paint(run, fault), broken.paint(run, fault)))
+        broken.explain("no EMA"), broken.in_order(), broken.load()
+        assert torch.equal(torch.get_rng_state(), before)
+        torch.manual_seed(7)  # what others draw changes nothing in a run
+        before = torch.get_rng_state()
+    (losses, first, second), (again, *_) = made
+    assert losses == again and torch.equal(first, second) and torch.equal(first, made[1][1])

@@ -1,15 +1,19 @@
+import base64
 import html
 import inspect
+import io
 import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
-from IPython.core.pylabtools import select_figure_formats
+from IPython.core.pylabtools import print_figure, select_figure_formats
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from nbconvert import HTMLExporter
 from nbconvert.filters import get_metadata
 from nbformat.v4 import new_code_cell, new_notebook
@@ -17,6 +21,7 @@ from PIL import Image
 from run_notebooks import run
 
 from course_lib.classroom import show
+from course_lib.classroom.wording import stops_with
 from course_lib.judging.counts import Score
 from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import Frame
@@ -26,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def frames(count):
-    x = torch.rand(count, 2, 3, 8, 8) * 2 - 1
+    x = torch.rand(count, 2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
     return [Frame(t, x[i], x[-1]) for i, t in enumerate(noise_levels(count - 1).tolist())]
 
 
@@ -135,6 +140,17 @@ def test_training_shows_every_loss_their_average_and_every_picture():
     show.training([], torch.rand(1, 3, 8, 8))  # before the first step
 
 
+def test_training_begins_at_the_runs_own_step_and_shows_gaps_as_gaps():
+    losses, steps = [4.0] * 30 + [2.0] * 10, [*range(301, 331), *range(401, 411)]
+    figure = show.training(losses, torch.rand(1, 3, 8, 8), steps=steps)
+    for line in figure.axes[0].get_lines():
+        x, y = line.get_data()
+        seen = np.isfinite(y)
+        assert x[seen].tolist() == steps and y[seen].tolist() == losses  # the average does not reach over the gap
+        assert seen.tolist() == [True] * 30 + [False] + [True] * 10
+    assert "its average goes from 4 at 301 to 2 at 410, lowest 2, highest 4." in figure.alt
+
+
 def test_a_picture_stands_beside_its_loss_curves():
     picture = torch.rand(3, 8, 12) * 2 - 1
     figure = show.beside(picture, {"run A": ([1, 2], [1.0, 0.1]), "healthy": ([1, 2], [1.0, 0.2])}, "run A")
@@ -217,17 +233,52 @@ FIGURES = {  # what each function that draws says of what it is given
 }
 
 
-@pytest.mark.parametrize("kind", ["png", "retina"])
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_says_what_it_shows_beside_its_picture(name, kind):
+def test_a_figure_says_what_it_shows_beside_its_picture(name):
     draw, sentence = FIGURES[name]
-    kernel = SimpleNamespace(display_formatter=DisplayFormatter())
-    select_figure_formats(kernel, {kind})
-    data, metadata = kernel.display_formatter.format(draw())
+    shown_by = DisplayFormatter()
+    show.show_alike(shown_by)
+    data, metadata = shown_by.format(draw())
     assert data["image/png"] and data["text/plain"].startswith("<Figure size ")
     assert get_metadata({"metadata": metadata}, "alt", "image/png") == sentence  # as nbconvert looks for it
-    assert kind == "retina" or metadata["image/png"] == {"alt": sentence}
+    assert metadata == {"image/png": {"alt": sentence}}
     assert draw(alt="The picture\nfades.").alt == "The picture fades."
+
+
+@pytest.mark.parametrize("set_first", [True, False])
+@pytest.mark.parametrize("kind", ["png", "retina", "svg", "jpeg", "pdf"])
+def test_a_figure_is_one_picture_of_one_size_whatever_a_notebook_is_set_to(kind, set_first):
+    kernel = SimpleNamespace(display_formatter=DisplayFormatter())
+    steps = [lambda: select_figure_formats(kernel, {kind}), lambda: show.show_alike(kernel.display_formatter)]
+    for step in steps if set_first else steps[::-1]:
+        step()
+    figure = show.row(PICTURES, ["x0", "pear"])
+    data, _ = kernel.display_formatter.format(figure)
+    assert set(data) == {"image/png", "text/plain"}
+    picture = base64.b64decode(data["image/png"])
+    assert Image.open(io.BytesIO(picture)).width == pytest.approx(100 * figure.get_figwidth(), rel=0.05)  # 100 an inch
+    assert picture == show.figure_png(figure) == print_figure(figure)
+
+
+def drawn(figure):
+    """Its pixels, on a canvas and as a notebook shows them."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba()), np.array(Image.open(io.BytesIO(show.figure_png(figure))).convert("RGB"))
+
+
+@pytest.mark.parametrize("style", ["dark_background", {"figure.dpi": 30, "font.size": 30, "savefig.dpi": 40}])
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_have_a_style_of_their_own_and_leave_the_learners(name, style):
+    chance = torch.get_rng_state()
+    plain = drawn(FIGURES[name][0]())
+    with plt.style.context(style):
+        before = dict(plt.rcParams)
+        dark = drawn(FIGURES[name][0]())
+        assert dict(plt.rcParams) == before
+    for ours, theirs in zip(plain, dark, strict=True):
+        assert np.array_equal(ours, theirs)
+    assert torch.equal(torch.get_rng_state(), chance)
 
 
 def test_no_function_draws_without_words():
@@ -252,3 +303,16 @@ def test_the_words_reach_the_html_of_a_notebook(tmp_path):
     page, _ = exporter.from_filename(str(path))
     row, watched, ours = map(html.unescape, re.findall(r'<img [^>]*\balt="([^"]*)"', page))
     assert row.endswith("x0, a < b.") and watched.startswith("after 1 step: ") and ours == "Two grey squares."
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("first\n\nthen"), "ValueError: first then"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (SystemExit(), "SystemExit"),
+        (ValueError("\x1b[31m\ud800"), r"ValueError: \x1b[31m\ud800"),
+    ],
+)
+def test_an_error_is_told_on_one_line_that_any_screen_can_show(error, told):
+    assert stops_with(error) == told

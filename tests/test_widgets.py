@@ -2,10 +2,17 @@ import asyncio
 import base64
 import html
 import io
+import itertools
+import re
+from collections import deque
+from types import SimpleNamespace
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from traitlets import TraitError
 
@@ -14,10 +21,12 @@ from course_lib.classroom import show
 from course_lib.classroom.broken import FAULTS, BrokenRun
 from course_lib.fruit.words import VOCABULARY
 from course_lib.fruit.worlds import FRUIT
-from course_lib.model import Denoiser
+from course_lib.model import Denoiser, encode_for
 from course_lib.noise import add_noise
-from course_lib.sample import sample
-from course_lib.train import Run, random_batches
+from course_lib.sample import sample, sampling_of
+from course_lib.tools.files import DATA
+from course_lib.train import Run, random_batches, train
+from course_lib.weights import load_denoiser, load_scene_denoiser
 from course_lib.widgets import panel, watching
 from course_lib.widgets.diagnosis_game import DiagnosisGame
 from course_lib.widgets.guidance_grid import GuidanceGrid
@@ -155,10 +164,30 @@ def test_prompts_are_what_the_pictures_show(run, screen):
         watch(run, steps=1, prompts=["red apfel"])
 
 
+def test_the_curve_begins_where_the_run_does_and_shows_what_was_not_watched_as_a_gap(run, screen):
+    watch(run, steps=3, batch_size=2)
+    state = run.state_dict()
+    other = Run(Denoiser(VOCABULARY, channels=(8, 16), width=32, size=16))
+    other.load_state_dict(state)
+
+    def steps():
+        x, y = screen[-1].axes[0].get_lines()[0].get_data()
+        return [int(step) if loss == loss else None for step, loss in zip(x, y, strict=True)]
+
+    assert [r.step for r in watch(other, steps=5, batch_size=2)] == [4, 5] == steps()
+    deque(train(other, random_batches(X0, TOKENS, other.generator, batch_size=2), steps=7), 0)
+    watch(other, steps=9, batch_size=2)
+    assert steps() == [4, 5, None, 8, 9]
+    run.load_state_dict(state)
+    watch(run, steps=6, batch_size=2)
+    run.load_state_dict(state)  # back to an earlier state: what came after it is no part of the run
+    assert [r.step for r in watch(run, steps=5, batch_size=2)] == [1, 2, 3, 4, 5] == steps()
+
+
 def test_time_spent_drawing_is_no_training(run, screen, monkeypatch):
-    def slow(*arguments):
+    def slow(*arguments, **options):
         watching.time.sleep(0.4)
-        return real(*arguments)
+        return real(*arguments, **options)
 
     real = show.training
     monkeypatch.setattr(show, "training", slow)
@@ -393,8 +422,8 @@ def test_the_still_picture_is_what_the_controls_ask_for(monkeypatch):
 )
 def test_chips_build_a_prompt(prompt, word, becomes):
     def work():
-        box = PromptBox(halving, prompt)
-        box.steps.value = 4
+        box = PromptBox(halving)
+        box.steps.value, box.words.value = 4, prompt
         next(chip for chip in box.chips if chip.description == word).click()
         return box
 
@@ -433,7 +462,8 @@ def test_a_grid_fills_in_from_one_noise_and_can_be_stopped():
 
 def ward():
     names = ("healthy", "no EMA", "wrong range")
-    return {name: BrokenRun(torch.rand(40), torch.rand(16, 3, 8, 8) * 2 - 1) for name in names}
+    g = generator()
+    return {name: BrokenRun(torch.rand(40, generator=g), torch.rand(16, 3, 8, 8, generator=g)) for name in names}
 
 
 def test_the_game_explains_right_and_wrong():
@@ -448,20 +478,332 @@ def test_the_game_explains_right_and_wrong():
     assert all("EMA" not in ax.get_title() for ax in game.run_figure("A").axes)
 
 
-@pytest.mark.parametrize(
-    "panel",
-    [
-        lambda: NoiseSlider(size=32),
-        lambda: PairExplorer(lambda x_t, t: X0[:1], X0[:1]),
-        lambda: Trajectory({"a": list(sample(halving, encode("a pear", VOCABULARY), generator=generator(), steps=4))}),
-        lambda: PromptBox(halving),
-        lambda: GuidanceGrid(halving, ["a pear"], (1, 2), steps=2),
-        lambda: DiagnosisGame(ward(), {"A": "no EMA"}),
-    ],
-)
-def test_a_page_without_a_kernel_has_a_figure(panel):
-    shown, about = panel()._repr_mimebundle_()
+PANELS = {
+    "NoiseSlider": lambda: NoiseSlider(size=32),
+    "PairExplorer": lambda: PairExplorer(halving_alone, X0[:1]),
+    "Trajectory": lambda: Trajectory({"a": film(halving)}),
+    "PromptBox": lambda: PromptBox(halving),
+    "GuidanceGrid": lambda: GuidanceGrid(halving, ["a pear"], (1, 2), steps=2),
+    "DiagnosisGame": lambda: DiagnosisGame(ward(), {"A": "no EMA", "B": "wrong range"}),
+}
+
+
+def halving_alone(x_t, t):
+    return x_t / 2
+
+
+def film(model, tokens=TOKENS[:1], **options):
+    return list(sample(model, tokens, generator=generator(), steps=4, **options))
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_a_page_without_a_kernel_has_a_figure(name):
+    chance = torch.get_rng_state()
+    shown, about = PANELS[name]()._repr_mimebundle_()
     assert about["image/png"]["alt"].endswith(".")
     assert "application/vnd.jupyter.widget-view+json" in shown and len(shown["text/plain"]) < 60
     image = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown["image/png"]))).convert("RGB"))
     assert image.shape[0] > 100 and image.std() > 10
+    assert torch.equal(torch.get_rng_state(), chance)
+
+
+# What a kernel keeps alive
+
+
+def alive():
+    return len(getattr(ipywidgets.widgets.widget, "_instances", None) or ipywidgets.Widget.widgets)
+
+
+@pytest.fixture
+def run_cell(monkeypatch):
+    """Run something in a cell of a notebook, as a kernel knows it: a cell may have a name."""
+    times = itertools.count()
+
+    def run_cell(work, cell="a cell", name=None, kind="execute_request"):
+        request = {
+            "header": {"msg_type": kind, "msg_id": str(next(times))},
+            "metadata": {"cellId": name} if name else {},
+        }
+        shell = SimpleNamespace(get_parent=lambda: request | {"content": {"code": cell}})
+        with monkeypatch.context() as patched:
+            patched.setattr(panel, "get_ipython", lambda: shell)
+            return work()
+
+    monkeypatch.setattr(panel, "SHOWN", {})
+    return run_cell
+
+
+@pytest.mark.parametrize("how", [{}, {"name": "5f3a"}], ids=["by its text", "by its name"])
+@pytest.mark.parametrize("name", PANELS)
+def test_a_cell_that_is_run_again_leaves_no_more_widgets_alive(run_cell, name, how):
+    before = alive()
+    first = run_cell(PANELS[name], **how)
+    one = alive() - before
+    for _ in range(3):
+        last = run_cell(PANELS[name], **how)
+        assert alive() - before == one > 5
+    assert first.comm is None and last.comm is not None and last.children[-1].comm is not None
+    last.close()
+    assert alive() == before
+
+
+def test_what_can_still_be_seen_stays_alive(run_cell):
+    two = run_cell(lambda: [PANELS["NoiseSlider"](), PANELS["NoiseSlider"]()])  # both below one cell
+    other = [run_cell(PANELS["NoiseSlider"], cell="another"), run_cell(PANELS["NoiseSlider"], name="5f3a")]
+    by_touch = run_cell(PANELS["NoiseSlider"], kind="comm_msg")
+    assert all(box.comm is not None for box in [*two, *other, by_touch])
+    run_cell(PANELS["NoiseSlider"])
+    assert all(box.comm is None for box in two) and all(box.comm is not None for box in [*other, by_touch])
+
+
+def test_work_under_way_ends_with_its_box(run_cell):
+    async def main():
+        box = run_cell(lambda: PromptBox(halving))
+        box.draw()
+        await asyncio.sleep(0.02)
+        run_cell(lambda: PromptBox(halving))
+        await asyncio.gather(box.task, return_exceptions=True)
+        return box
+
+    assert asyncio.run(main()).task.cancelled()
+
+
+def test_drawing_again_and_again_leaves_no_more_widgets_alive():
+    async def main():
+        box = PromptBox(halving)
+        box.steps.value = 4
+        counts = set()
+        for seed in range(12):
+            box.seed.value = seed
+            await box.task
+            counts.add(alive())
+        return box, counts
+
+    box, counts = asyncio.run(main())
+    assert len(counts) == 1 and len(box.strip.children) == len(box.results) == PromptBox.KEPT
+    newest, label = box.strip.children[0].children
+    assert (
+        np.array_equal(pixels(newest)[::3, ::3], show.to_image(box.results[-1][1])) and label.value == "a green banana"
+    )
+
+
+@pytest.mark.slow
+def test_a_kernel_keeps_no_widget_of_a_cell_that_was_run_before(tmp_path):
+    begin = """
+import ipywidgets, torch
+from IPython.display import display
+from course_lib.captions import null_tokens
+from course_lib.model import Denoiser, encode_for
+from course_lib.sample import sample, sampling_of
+from course_lib.tools.files import DATA
+from course_lib.widgets import *
+net = Denoiser(("", "boat", "house"), channels=(8, 16), width=32, size=16, steps=2)
+alive = getattr(ipywidgets.widgets.widget, "_instances", None) or ipywidgets.Widget.widgets
+"""
+    again = """
+display(PromptBox(net), NoiseSlider(size=16), GuidanceGrid(net, ["boat"], (0, 1)))
+display(PairExplorer(net, torch.zeros(1, 3, 16, 16)))
+display(Trajectory({"a": list(sample(net, null_tokens(1), generator=torch.Generator(), steps=2))}))
+print(len(alive))
+"""
+    notebook = new_notebook(cells=[new_code_cell(code) for code in (begin, again, again, again)])
+    NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    first, *others = [cell.outputs[-1].text for cell in notebook.cells[1:]]
+    assert int(first) > 100 and others == [first, first]
+
+
+# What fails
+
+
+def failing(*arguments, **options):
+    raise ValueError("<b>not now</b>\x07\ud800")
+
+
+TOUCHES = {  # a control of each panel, and what fails behind it
+    "NoiseSlider": [
+        (lambda box: setattr(box.t, "value", 0.3), "png"),
+        (lambda box: setattr(box.words, "value", "a pear"), "png"),
+    ],
+    "PairExplorer": [(lambda box: setattr(box.s, "value", 0.1), "png")],
+    "Trajectory": [(lambda box: setattr(box.place, "value", 40), "png"), (lambda box: box.play.click(), "png")],
+    "PromptBox": [(lambda box: box.go.click(), "png"), (lambda box: setattr(box.seed, "value", 3), "png")],
+    "GuidanceGrid": [(lambda box: box.begin.click(), "png")],
+    "DiagnosisGame": [(lambda box: setattr(box.run, "value", "B"), "figure_png")],
+}
+
+
+@pytest.mark.parametrize("name", TOUCHES)
+def test_an_error_is_said_in_the_panel_and_its_controls_work_on(monkeypatch, name):
+    monkeypatch.setattr(panel, "PLAY_SECONDS", 0.02)
+
+    async def told(box, touch):
+        touch(box)
+        await asyncio.gather(*[box.task] if box.task else [], return_exceptions=True)
+        await asyncio.sleep(0)
+        return box.message.value
+
+    async def main(box, touch, behind):
+        with monkeypatch.context() as patched:
+            patched.setattr(show, behind, failing)
+            said = await told(box, touch)
+            assert "This stopped with ValueError: &lt;b&gt;not now&lt;/b&gt;\\x07\\ud800" in said
+            assert not hasattr(box, "go") or (box.bar.description == "ready" and box.save.disabled)
+        assert "This stopped" not in await told(box, AGAIN[name])
+
+    for touch, behind in TOUCHES[name]:
+        asyncio.run(main(PANELS[name](), touch, behind))
+
+
+AGAIN = {name: touches[0][0] for name, touches in TOUCHES.items()} | {
+    "NoiseSlider": lambda box: setattr(box.t, "value", 0.6),
+    "PairExplorer": lambda box: setattr(box.s, "value", 0.2),
+    "Trajectory": lambda box: setattr(box.place, "value", 80),
+    "DiagnosisGame": lambda box: setattr(box.run, "value", "A"),
+}
+
+
+def test_a_network_that_fails_while_it_draws_is_told_and_can_be_asked_again():
+    class Moody(Halving):
+        fails = True
+
+        def __call__(self, x_t, t, tokens):
+            return failing() if self.fails and t[0] < 0.6 else super().__call__(x_t, t, tokens)
+
+    async def main(model):
+        box, grid = PromptBox(model), GuidanceGrid(model, ["a pear"], (1,), steps=4)
+        told = []
+        for model.fails in (True, False):
+            box.go.click(), grid.begin.click()
+            await asyncio.gather(box.task, grid.task, return_exceptions=True)
+            await asyncio.sleep(0)
+            told.append([box.message.value, grid.message.value])
+        return box, grid, told
+
+    box, grid, (failed, fine) = asyncio.run(main(Moody()))
+    assert all("This stopped with ValueError" in message for message in failed) and fine == ["", ""]
+    assert len(box.results) == 1 and grid.bar.value == 1 and not box.save.disabled
+
+
+# Networks of every kind
+
+
+def small(words=("", "boat", "house", "at", "night"), **options):
+    torch.manual_seed(0)
+    return Denoiser(words, channels=(8, 16), width=32, size=16, steps=4, **options).eval().requires_grad_(False)
+
+
+NETWORKS = {
+    "shipped": load_denoiser,
+    "few steps": lambda: load_denoiser(DATA / "few_steps.safetensors"),
+    "scenes": load_scene_denoiser,
+    "own words": small,
+    "own world": lambda: small(max_words=3, guidance_scale=3.7),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_panel_takes_every_network(name, screen):
+    network = NETWORKS[name]()
+    size = sampling_of(network).size
+    caption = "boat night" if "own" in name else "a green banana"
+
+    def work():
+        box = PromptBox(network)
+        assert box.guidance.value == sampling_of(network).guidance_scale
+        assert box.words.value in ("a green banana", "boat")
+        box.steps.value = 4
+        box.words.value = f"  {caption.upper()}\n"
+        box.go.click()
+        return box
+
+    box = started(work)
+    assert [words for words, _ in box.results] == [caption] and box.message.value == "" and box.figure()
+    tokens = encode_for(network, caption)
+    wanted = film(network, tokens, guidance_scale=box.guidance.value)
+    assert torch.equal(box.results[0][1], wanted[-1].x_t[0])
+
+    async def filled():
+        grid = GuidanceGrid(network, caption, (0, 2), steps=2)
+        grid.begin.click()
+        await grid.task
+        return grid
+
+    assert asyncio.run(filled()).bar.value == 2
+    explorer = PairExplorer(network, torch.zeros(1, 3, size, size))
+    assert explorer.message.value == "" and explorer.shown[2].shape == (3, size, size)
+    assert Trajectory({"film": wanted}).figure()
+    run = Run(network.requires_grad_(True))
+    batch = torch.zeros(2, 3, size, size), tokens.repeat(2, 1)
+    assert len(watching.watch(run, [batch], steps=1)) == 1
+    assert len(watching.watch(run, [batch], steps=2, prompts=[caption])) == 2
+    assert screen.shown == 2
+
+
+class Bare(torch.nn.Module):
+    """A network that knows no words."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Conv2d(3, 3, 1)
+
+    def forward(self, x_t, t, tokens=None):
+        return self.layer(x_t)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: PromptBox(lambda x_t, t, tokens: x_t), "needs a network that knows words"),
+        (lambda: PromptBox(Bare()), "This Bare has no `vocabulary`"),
+        (lambda: PromptBox(small(words=("",))), "needs a network that knows words"),
+        (lambda: PromptBox(small(), "a green banana"), 'never learned the word "a"'),
+        (lambda: PromptBox(small(world="fruit")), 'never learned the word "a"'),
+        (lambda: PromptBox(halving, "two apples"), "one fruit, not two"),
+        (lambda: PromptBox(halving, "\ud800"), "ud800"),
+        (lambda: GuidanceGrid(lambda x_t, t, tokens: x_t, ["a pear"]), "needs a network that knows words"),
+        (lambda: GuidanceGrid(small(), ["a pear"]), "never learned"),
+        (lambda: GuidanceGrid(halving, []), "at least one prompt"),
+        (lambda: GuidanceGrid(halving, ["a pear"], []), "one guidance scale"),
+        (lambda: PairExplorer(lambda x_t, t: x_t[0], X0[:1]), "answers with shape (3, 16, 16)"),
+        (lambda: PairExplorer(lambda x_t, t: None, X0[:1]), "answers with a NoneType"),
+        (lambda: PairExplorer(load_scene_denoiser(), X0[:1, :, :15]), "x_t must have shape"),
+        (lambda: Trajectory({}), "Give recorded generations by name"),
+        (lambda: Trajectory(film(halving)), "Give recorded generations by name"),
+        (lambda: Trajectory({"a": []}), "Give recorded generations by name"),
+        (lambda: DiagnosisGame(halving), "needs the healthy run"),
+        (lambda: DiagnosisGame({}), "needs the healthy run"),
+        (lambda: NoiseSlider(halving), "A caption is text"),
+        (lambda: watching.watch(Run(Bare()), [], steps=1, prompts=["a pear"]), "needs a network that knows words"),
+    ],
+)
+def test_what_a_panel_cannot_use_is_refused_in_a_sentence_and_leaves_nothing(make, told):
+    before = alive()
+    with pytest.raises((TypeError, ValueError), match=re.escape(told)) as refused:
+        make()
+    assert str(refused.value).isprintable() and str(refused.value).endswith((".", "?"))
+    assert alive() == before
+
+
+def test_a_network_without_words_is_watched_without_prompts(screen):
+    assert len(watching.watch(Run(Bare()), [(X0, TOKENS)], steps=1)) == 1 and screen.shown == 1
+
+
+# What a person typed
+
+
+@pytest.mark.parametrize(
+    "typed", ["<script>alert(1)</script>", "a pear\x07", "\ud800 pear", "a \x1b[31m pear", "<b>\udfff</b>"]
+)
+def test_what_was_typed_is_shown_escaped(typed):
+    boxes = [PromptBox(halving), PromptBox(small()), NoiseSlider(size=8), Trajectory({typed: film(halving)})]
+    for box in boxes[:3]:
+        box.words.value = typed
+    broken = PromptBox(halving)
+    broken.fail(ValueError(typed))
+    for box in [*boxes, broken]:
+        for part in panel.held([box]):
+            texts = [getattr(part, name, "") for name in ("description", "tooltip", "value")]
+            for text in texts if part is not getattr(box, "words", None) else []:
+                assert not isinstance(text, str) or text.isprintable()
+        assert "<script>" not in box.message.value and "<b>" not in box.message.value
+        assert box.message.value or isinstance(box, Trajectory)

@@ -15,13 +15,16 @@ from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from IPython.display import Markdown
 from torch import Tensor
 
+from course_lib.classroom.wording import one_line, shown, stops_with
 from course_lib.tools.files import RUNS, whole_file
 
 RIGHT, UNTOUCHED = "Right!", "not attempted yet"
+CHANGED = " But your function changed its input, which may still be needed: it is safer to compute something new."
 SLIPS = {  # what a beginner meant by what Python or PyTorch complains about
     "bitwise_xor": "to square in Python, write ** 2",
     "unsupported operand type(s) for ^": "to square in Python, write ** 2",
@@ -78,10 +81,10 @@ def check(known: Exercise) -> Callable:
 
         def tell(attempt) -> None:
             sentence = look(attempt)
-            if sentence == RIGHT and name not in (done := passed()):
+            if sentence.startswith(RIGHT) and name not in (done := passed()):
                 with contextlib.suppress(OSError), whole_file(PROGRESS) as temporary:  # a folder may be read-only
                     temporary.write_text(json.dumps({"passed": [*done, name]}), encoding="utf-8")
-            print(sentence)
+            print(one_line(sentence))
 
         tell.__name__ = tell.__qualname__ = name  # `functools.wraps` would make help show the arguments of a case
         tell.__doc__, tell.__module__ = look.__doc__, look.__module__
@@ -115,63 +118,108 @@ def _copied(arguments: tuple) -> tuple:
     return tuple(map(copy.deepcopy, arguments))
 
 
-def _same(result, wanted) -> bool:
-    """Equal; for numbers and tensors up to rounding."""
-    if isinstance(wanted, Tensor | Real) and isinstance(result, Tensor | Real):
-        a, b = torch.as_tensor(result).double(), torch.as_tensor(wanted).double()
-        return a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True)
-    if isinstance(wanted, Tensor) or (isinstance(wanted, list | tuple) and not isinstance(result, list | tuple)):
-        return False
+def _changed(copied, original) -> bool:
+    """Whether an argument is no longer what it was."""
+    if isinstance(original, Tensor):
+        return copied.dtype != original.dtype or not torch.equal(copied, original)
+    return isinstance(original, list) and copied != original
+
+
+def _plain(value):
+    """A result as it is now, whatever a learner's function does to it later; NumPy's numbers as tensors."""
+    if isinstance(value, list | tuple):
+        return (list if isinstance(value, list) else tuple)(map(_single, value))
+    return _single(value)
+
+
+def _single(value):
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc":
+        return torch.as_tensor(np.array(value, dtype=complex if value.dtype.kind == "c" else float))
+    return value.detach().cpu().to_dense().clone().as_subclass(Tensor) if isinstance(value, Tensor) else value
+
+
+def _numbers(value) -> Tensor | None:
+    """A number or a tensor as float64, to be compared; None for what holds no real numbers."""
+    if isinstance(value, Tensor):
+        return None if value.is_complex() else value.double()
+    if not isinstance(value, Real):
+        return None
     try:
-        return bool((tuple(result) if isinstance(wanted, tuple) else result) == wanted)
-    except (RuntimeError, TypeError, ValueError):  # arrays compare place by place, and are neither true nor false
-        return False
+        return torch.tensor(float(value), dtype=torch.float64)
+    except OverflowError:  # a whole number of hundreds of digits
+        return torch.tensor(torch.inf, dtype=torch.float64)
 
 
-def _shown(value, length: int = 80) -> str:
-    """A value on one line, cut."""
-    return " ".join(repr(value).split())[:length]
+def _alike(a: Tensor, b: Tensor) -> Tensor:
+    """Where two float64 tensors are equal up to rounding."""
+    return torch.isclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+def _same(result, wanted) -> bool:
+    """Equal; for numbers and tensors up to rounding, of whatever type, and a tuple will do for a list."""
+    if isinstance(wanted, list | tuple):
+        fits = isinstance(result, list | tuple) and len(result) == len(wanted)
+        return fits and all(map(_same, result, wanted))
+    if isinstance(wanted, str):
+        return isinstance(result, str) and str.__eq__(result, wanted)
+    a, b = _numbers(result), _numbers(wanted)
+    return a is not None and a.shape == b.shape and bool(_alike(a, b).all())
 
 
 def _describe(result, wanted) -> str:
     """What is given and what is wanted, at the first place where they differ."""
+    place = ""
+    if isinstance(wanted, Tensor) and wanted.ndim:
+        if not isinstance(result, Tensor):
+            return f"returns no tensor, but {shown(result, 60)}."
+        if result.shape != wanted.shape:
+            return f"returns shape {tuple(result.shape)}, but {tuple(wanted.shape)} is wanted."
+        if result.is_complex():
+            return "returns complex numbers, but real ones are wanted."
+        at = tuple((~_alike(result.double(), wanted.double())).nonzero()[0].tolist())
+        result, wanted, place = result[at], wanted[at], f" at place {at}"
     wanted, result = (v.item() if isinstance(v, Tensor) and not v.ndim else v for v in (wanted, result))
-    if isinstance(wanted, float) and isinstance(result, float):
-        return f"gives {result:.4g}, but {wanted:.4g} is wanted."
-    if not isinstance(wanted, Tensor):
-        return f"gives {_shown(result)}, but {_shown(wanted)} is wanted."
-    if not isinstance(result, Tensor):
-        return f"returns no tensor, but {_shown(result, 60)}."
-    if result.shape != wanted.shape:
-        return f"returns shape {tuple(result.shape)}, but {tuple(wanted.shape)} is wanted."
-    alike = torch.isclose(result.double(), wanted.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
-    place = tuple((~alike).nonzero()[0].tolist())
-    return f"gives {result[place]:.4g} at place {place}, but {wanted[place]:.4g} is wanted."
+    if float in (type(wanted), type(result)) and isinstance(wanted, Real) and isinstance(result, Real):
+        a, b = _numbers(result).item(), _numbers(wanted).item()
+        digits = next((n for n in (4, 6, 8) if f"{a:.{n}g}" != f"{b:.{n}g}"), 17)
+        return f"gives {a:.{digits}g}{place}, but {b:.{digits}g} is wanted."
+    return f"gives {shown(result)}{place}, but {shown(wanted)} is wanted."
 
 
 def compare(attempt: Callable, known: Exercise) -> str:
-    """Try an attempt on every case; name a foreseen mistake where it matches one on all cases, else the case."""
+    """Try an attempt on every case; name a foreseen mistake where it matches one on all cases, else the case.
+
+    Whatever an attempt raises is an answer to be explained, but for the learner's own interruption. What it does to
+    its arguments, and to PyTorch's random numbers, stays in the attempt.
+    """
     if attempt is ...:
         return UNTOUCHED
     if not callable(attempt):
-        return f"Not yet: give the function itself, without calling it, not {_shown(attempt, 60)}."
-    results = []
+        return f"Not yet: give the function itself, without calling it, not {shown(attempt, 60)}."
+    with torch.random.fork_rng(devices=[]):
+        return _tried(attempt, known)
+
+
+def _tried(attempt: Callable, known: Exercise) -> str:
+    results, changed = [], False
     for name, arguments in known.cases.items():
         copies = _copied(arguments)
         try:
             given = attempt(*copies)
-            result = known.read(given)
-            problem = known.odd(result, lambda tried=arguments: known.read(attempt(*_copied(tried))))
-        except Exception as error:  # whatever a learner's function raises is an answer to be explained
-            slip = next((f" ({hint})" for part, hint in SLIPS.items() if part in repr(error)), "")
-            said = " ".join(f"{type(error).__name__}: {error}".split())
+            result = known.read(_plain(given))
+            problem = known.odd(result, lambda tried=arguments: known.read(_plain(attempt(*_copied(tried)))))
+            untouched = _untouched(attempt, given)
+            changed = changed or any(map(_changed, copies, arguments))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too
+            said = stops_with(error)
+            slip = next((f" ({hint})" for part, hint in SLIPS.items() if part in said), "")
             return f"Not yet: for {name}, your function stops with {said}{slip}"
-        if _untouched(attempt, given):
+        if untouched:
             return UNTOUCHED
         if given is None:
             return f"Not yet: for {name}, your function gives nothing back: is there a `return`?"
-        if any(isinstance(a, Tensor) and not torch.equal(a, b) for a, b in zip(arguments, copies, strict=True)):
-            return f"Not yet: for {name}, your function changed its input. Compute a new tensor instead."
         if problem:
             return f"Not yet: {problem}"
         wanted = known.read(known.answer(*arguments))
@@ -180,7 +228,7 @@ def compare(attempt: Callable, known: Exercise) -> str:
         results.append((name, result, wanted))
     wrong = [(name, result, wanted) for name, result, wanted in results if not _same(result, wanted)]
     if not wrong:
-        return RIGHT
+        return RIGHT + CHANGED * changed
     foreseen = [known.mistakes(*arguments) for arguments in known.cases.values()]
     for explanation in foreseen[0]:
         alike = (_same(case[1], known.read(of[explanation])) for case, of in zip(results, foreseen, strict=True))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 
 from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, compare, exercise
+from course_lib.classroom.wording import shown
 from course_lib.fruit import prompts
 from course_lib.tools import pixels
 
@@ -35,7 +36,7 @@ def caption(attempt: str) -> str:
     if attempt is ...:
         return UNTOUCHED
     if not isinstance(attempt, str):
-        return f"Not yet: a caption is text, between quotes, not {attempt!r:.60}."
+        return f"Not yet: a caption is text, between quotes, not {shown(attempt, 60)}."
     try:
         asked = prompts.understand(attempt)
     except ValueError as error:

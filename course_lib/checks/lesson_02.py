@@ -19,8 +19,9 @@ LEVELS = {
 
 def _stacked(both):
     """Two tensors of one shape as one; anything else as it is."""
-    with contextlib.suppress(RuntimeError, TypeError):
-        return torch.stack(tuple(both))
+    if isinstance(both, list | tuple):
+        with contextlib.suppress(RuntimeError, TypeError):
+            return torch.stack(tuple(both))
     return both
 
 

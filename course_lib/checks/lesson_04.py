@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib import sample
 from course_lib.checks.engine import exercise
-from course_lib.noise import noise_levels
+from course_lib.noise import Levels, expand_level, noise_levels
 
 g = torch.Generator().manual_seed(4)
 X_T, X0_HAT = torch.randn(2, 2, 3, 4, 4, generator=g)
@@ -15,9 +15,10 @@ FRUITS = torch.rand(3, 3, 4, 4, generator=g) * 2 - 1
 X_1 = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(6))
 
 
-def _model(x_t: Tensor, t: float, tokens: Tensor | None = None) -> Tensor:
+def _model(x_t: Tensor, t: Levels, tokens: Tensor | None = None) -> Tensor:
     """A mean of the pictures that fit."""
-    distance = ((x_t.flatten(1)[:, None] - (1.2 - float(t)) * FRUITS.flatten(1)) ** 2).sum(-1)
+    x = x_t.flatten(1)[:, None]
+    distance = ((x - (1.2 - expand_level(t, x)) * FRUITS.flatten(1)) ** 2).sum(-1)
     return torch.einsum("bn,nchw->bchw", (-distance / 10).softmax(1), FRUITS)
 
 

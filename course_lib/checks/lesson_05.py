@@ -36,13 +36,13 @@ def tokens(words):
         "these are still words: VOCABULARY.index(word) gives the number of one.": [*words, *[""] * rest],
         "that counts the letters of each word. A token is a word's place in VOCABULARY.": lengths + zeros,
         'the empty places hold -1. "No word" has place 0 in the vocabulary, so fill up with 0.': numbers + [-1] * rest,
-        "the numbers are right; return a list of them, not a tensor.": torch.tensor(numbers + zeros),
+        "the numbers are right; return a list of them, not a tensor or an array.": torch.tensor(numbers + zeros),
     }
 
 
 def _rows_gone(kept, again: Callable) -> str | None:
-    rows = len(kept) if getattr(kept, "ndim", isinstance(kept, list)) else None
-    if rows == int((U >= 0.5).sum()):  # what the first case keeps
+    several = isinstance(kept, list) or (isinstance(kept, Tensor) and kept.ndim)
+    if several and len(kept) == int((U >= 0.5).sum()):  # what the first case keeps
         return "the dropped captions are gone altogether. Their pictures still need a row each, of zeros."
     return None
 

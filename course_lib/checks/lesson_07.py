@@ -7,6 +7,7 @@ import torch
 from course_lib.beyond import solvers
 from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, exercise
 from course_lib.classroom import broken
+from course_lib.classroom.wording import shown
 from course_lib.judging import measure
 from course_lib.sample import denoise_step
 
@@ -80,8 +81,8 @@ def diagnosis(attempt: Sequence) -> str:
     guesses = dict(zip(causes, attempt, strict=True))
     named = {run: guess for run, guess in guesses.items() if guess is not ...}
     for guess in named.values():
-        if guess not in list(broken.FAULTS):  # a guess can be anything, a list too
-            return f"Not yet: {guess!r:.60} is none of the seven causes. They are: {', '.join(broken.FAULTS)}."
+        if not isinstance(guess, str) or guess not in broken.FAULTS:  # a guess can be anything
+            return f"Not yet: {shown(guess, 60)} is none of the seven causes. They are: {', '.join(broken.FAULTS)}."
     for run, guess in named.items():
         if guess != causes[run]:
             return f"Not yet: run {run} is not {guess!r}. {broken.FAULTS[causes[run]].look}"

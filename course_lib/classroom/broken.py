@@ -4,6 +4,7 @@ Every fault is one thing done differently, in training or in sampling; all else 
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,16 +51,30 @@ def no_null_caption_loss(model: Model, x0: Pictures, t: Tensor, eps: Pictures, t
     return denoising_loss(model, x0[said], t[said], eps[said], tokens[said])
 
 
+@contextmanager
+def _chance(state: Tensor) -> Iterator[None]:
+    """Layers made inside draw their weights from this state of a generator, which goes on; torch's own stays as it was.
+
+    A layer takes no generator of its own.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(state)
+        yield
+        state.copy_(torch.get_rng_state())
+
+
 class RandomLayer(nn.Module):
     """A network with one layer too many, made anew, with new random weights, at every call."""
 
-    def __init__(self, denoiser: nn.Module):
+    def __init__(self, denoiser: nn.Module, seed: int | None = None):
         super().__init__()
         self.denoiser = denoiser
+        self.chance = torch.get_rng_state() if seed is None else torch.Generator().manual_seed(seed).get_state()
 
     def forward(self, x_t: Pictures, t: Tensor, tokens: Tokens) -> Pictures:
         """As `Denoiser.forward`, and then a layer that no optimiser knows of."""
-        layer = nn.Conv2d(3, 3, 3, padding=1)  # belongs in __init__
+        with _chance(self.chance):
+            layer = nn.Conv2d(3, 3, 3, padding=1)  # belongs in __init__
         return layer(self.denoiser(x_t, t, tokens))
 
 
@@ -138,8 +153,8 @@ class BrokenRun(NamedTuple):
 
 def start(fault: Fault, seed: int = 0) -> Run:
     """A run that has not begun, of a small network; the seed decides its first weights too."""
-    torch.manual_seed(seed)
-    return Run(fault.network(), learning_rate=fault.learning_rate, seed=seed)
+    with _chance(torch.Generator().manual_seed(seed).get_state()):
+        return Run(fault.network(), learning_rate=fault.learning_rate, seed=seed)
 
 
 def practise(run: Run, fault: Fault, x0: Pictures, tokens: Tokens, steps: int = STEPS) -> Iterator[Report]:
@@ -154,8 +169,9 @@ def practise(run: Run, fault: Fault, x0: Pictures, tokens: Tokens, steps: int = 
 def paint(run: Run, fault: Fault, seed: int = 1) -> Pictures:
     """The sixteen pictures of a run, always of the same captions and the same noise."""
     tokens = torch.cat([encode(PROMPTS, VOCABULARY), null_tokens(4)])
-    torch.manual_seed(seed)  # for layers made on the way
     model = run.ema if fault.averaged else run.model.eval()
+    if isinstance(model, RandomLayer):
+        model = RandomLayer(model.denoiser, seed)  # the same random layers each time
     generator = torch.Generator().manual_seed(seed)
     return generate(model, tokens, generator=generator, guidance_scale=fault.guidance_scale)
 

@@ -1,5 +1,6 @@
 """Pictures to look at: rows, films and curves, legible from the last row of a lecture room."""
 
+import base64
 import inspect
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +9,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from IPython import get_ipython
+from IPython.core.formatters import DisplayFormatter
 from IPython.display import Markdown
 from matplotlib.ticker import LogLocator
 from torch import Tensor
@@ -24,6 +27,8 @@ FONT = 16  # points; legible when the figure fills a projector's screen
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe and Ito's: safe for colour-blind readers
 STYLES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, ":", "^"), (PINK, "-.", "D"))  # colour is never alone
 
+OWN_STYLE = plt.style.context("default")  # decorates what draws: whatever style a learner has set, and leaves it set
+
 Pictures = Sequence[Tensor] | Tensor  # each (3, H, W)
 Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # the lines of a chart, {name: (x, y)}
 
@@ -38,10 +43,30 @@ class Figure(plt.Figure):
     @property
     def metadata(self) -> dict:
         """What stands beside the picture in a notebook's output."""
-        return {"alt": self.alt, "image/png": {"alt": self.alt}}  # a retina figure's size replaces the inner one
+        return {"alt": self.alt}
 
-    def _repr_mimebundle_(self, **options) -> tuple[dict, dict]:
-        return {}, self.metadata
+    @OWN_STYLE
+    def draw(self, renderer) -> None:  # ticks are made only now
+        super().draw(renderer)
+
+    @OWN_STYLE
+    def savefig(self, *arguments, **options) -> None:
+        super().savefig(*arguments, **options)
+
+
+def show_alike(shown_by: DisplayFormatter) -> None:
+    """Let a notebook show our figures as PNG pictures of one size, whatever its settings are for those of others."""
+
+    def picture(figure: Figure) -> tuple[str, dict]:
+        return base64.b64encode(figure_png(figure)).decode(), figure.metadata
+
+    for kind in ("image/svg+xml", "image/jpeg", "application/pdf"):
+        shown_by.formatters[kind].for_type(Figure, lambda figure: None)
+    shown_by.formatters["image/png"].for_type(Figure, picture)
+
+
+if shell := get_ipython():
+    show_alike(shell.display_formatter)
 
 
 def _figure(rows: int, columns: int, size: tuple[float, float], **options) -> tuple[Figure, np.ndarray]:
@@ -109,6 +134,7 @@ def row(pictures: Pictures, titles: Sequence[str] = (), height: float = 3.2, alt
     return rows([pictures], titles, height=height, alt=alt)
 
 
+@OWN_STYLE
 def rows(
     lines: Sequence[Pictures], titles: Sequence[str] = (), labels: Sequence[str] = (), height: float = 2, alt: str = ""
 ) -> Figure:
@@ -138,6 +164,7 @@ def film(frames: Sequence[Frame], columns: int = 10, which: int = 0, alt: str = 
     return rows(lines, [f"t = {frames[i].t:.2f}" for i in at], ["noisy picture", "current guess"], alt=alt)
 
 
+@OWN_STYLE
 def histograms(pictures: Pictures, titles: Sequence[str], alt: str = "") -> Figure:
     """How often each pixel value occurs, one panel for each (3, H, W) picture, all on one scale."""
     figure, axes = _figure(1, len(pictures), (3.4 * len(pictures), 3.2), sharey=True)
@@ -168,12 +195,17 @@ def _chart(ax: plt.Axes, series: Series, xlabel: str, ylabel: str, *, log: bool 
     ax.tick_params(labelsize=FONT)
     ax.grid(alpha=0.3)
     said = "{} goes from {:.4g} at {:.4g} to {:.4g} at {:.4g}, lowest {:.4g}, highest {:.4g}"
-    runs = [(name or "the line", y[0], x[0], y[-1], x[-1], min(y), max(y)) for name, (x, y) in series.items() if len(x)]
+    runs = [
+        (name or "the line", y[0], x[0], y[-1], x[-1], np.nanmin(y), np.nanmax(y))
+        for name, (x, y) in series.items()
+        if len(x)
+    ]
     scale = " on a logarithmic scale" * (ax.get_yscale() == "log")
     told = "; ".join(said.format(*run) for run in runs) or "nothing yet"
     return f"chart of {ylabel}{scale} against {xlabel}: {told}."
 
 
+@OWN_STYLE
 def curve(
     x: Tensor, y: Tensor, xlabel: str, ylabel: str, *, log: bool = False, marks: Sequence[float] = (), alt: str = ""
 ) -> Figure:
@@ -184,6 +216,7 @@ def curve(
     return figure.saying(alt or figure.alt + "".join(f" Picked out: {y[i]:.4g} at {x[i]:.4g}." for i in at))
 
 
+@OWN_STYLE
 def curves(
     series: Series, xlabel: str, ylabel: str, *, log: bool = False, marked: bool = False, alt: str = ""
 ) -> Figure:
@@ -193,15 +226,33 @@ def curves(
     return figure.saying(alt or f"A {told}")
 
 
-def training(losses: Sequence[float], pictures: Tensor, title: str = "", alt: str = "") -> Figure:
-    """The loss of each step so far, thin, and its average over the last 25, thick; below it a row of pictures."""
+def _averages(losses: np.ndarray, over: int = 25) -> np.ndarray:
+    """The average of each number and those before it, so many at most."""
+    total, steps = np.cumsum([0.0, *losses]), np.arange(1, len(losses) + 1)
+    start = np.maximum(steps - over, 0)
+    return (total[steps] - total[start]) / (steps - start)
+
+
+@OWN_STYLE
+def training(
+    losses: Sequence[float],
+    pictures: Tensor,
+    title: str = "",
+    alt: str = "",
+    *,
+    steps: Sequence[int] | None = None,
+) -> Figure:
+    """The loss of each step so far, thin, and its average over the last 25, thick; below it a row of pictures.
+
+    `steps` are the steps' own numbers, in rising order, or else 1, 2, 3, ...; where some are missing, so is the line.
+    """
     figure, ((above,), (below,)) = _figure(2, 1, (12, 5.6), height_ratios=[1.6, 1])
-    steps = np.arange(1, len(losses) + 1)
-    total = np.cumsum([0.0, *losses])
-    start = np.maximum(steps - 25, 0)
-    above.plot(steps, losses, color=BLUE, alpha=0.25)
+    steps = np.arange(1, len(losses) + 1) if steps is None else np.asarray(steps)
+    gaps = np.flatnonzero(np.diff(steps) > 1) + 1  # a line breaks at nan
+    average = np.concatenate([_averages(stretch) for stretch in np.split(np.asarray(losses, dtype=float), gaps)])
+    steps, thin, average = (np.insert(x.astype(float), gaps, np.nan) for x in (steps, np.asarray(losses), average))
+    above.plot(steps, thin, color=BLUE, alpha=0.25)
     above.set_yscale("log")
-    average = (total[steps] - total[start]) / (steps - start)
     told = _chart(above, {"": (steps, average)}, "step", "loss").replace("the line", "its average")
     above.set_title(title, fontsize=FONT)
     below.imshow(to_image(grid(pictures, columns=len(pictures))), interpolation="nearest")
@@ -209,6 +260,7 @@ def training(losses: Sequence[float], pictures: Tensor, title: str = "", alt: st
     return figure.saying(alt or f"{title or 'Training'}: a {told} Below, pictures: {len(pictures)}.")
 
 
+@OWN_STYLE
 def bars(scores: Mapping[str, Score], alt: str = "") -> Figure:
     """How much of what was asked for is right, a bar for each name, with its 95 % interval."""
     figure, ((ax,),) = _figure(1, 1, (9, 0.55 * len(scores) + 1.2))
@@ -226,6 +278,7 @@ def bars(scores: Mapping[str, Score], alt: str = "") -> Figure:
     return figure.saying(alt or f"A bar for each share of kind and colour right: {', '.join(told)}.")
 
 
+@OWN_STYLE
 def heat(
     values: Tensor, rows: Sequence[str], columns: Sequence[str] = (), digits: int | None = None, alt: str = ""
 ) -> Figure:
@@ -249,6 +302,7 @@ def heat(
     return figure.saying(alt or _named(told, rows, columns))
 
 
+@OWN_STYLE
 def beside(picture: Tensor, series: Series, title: str, alt: str = "") -> Figure:
     """One (3, H, W) picture, such as a `grid`, and beside it up to four loss curves, {name: (steps, losses)}."""
     figure, ((left, right),) = _figure(1, 2, (10, 4), width_ratios=[1, 1.5])

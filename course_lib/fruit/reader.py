@@ -95,10 +95,14 @@ def read(prompt: str) -> Reading:
         raise Unread(fault.reason, _suggest(fault.mended)) from None
 
 
-def shown(text: str) -> str:
-    """Text as messages show it: what a screen would act on is escaped, and 40 characters are enough."""
-    text = text if len(text) <= SHOWN else text[:SHOWN] + "…"
+def printable(text: str) -> str:
+    """Text in which whatever a screen would act on is escaped: control characters, lone surrogates."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def shown(text: str) -> str:
+    """Text as messages show it: printable, and 40 characters are enough."""
+    return printable(text if len(text) <= SHOWN else text[:SHOWN] + "…")
 
 
 # Words

@@ -15,14 +15,18 @@ class DiagnosisGame(Panel):
 
     def __init__(self, ward: Mapping[str, BrokenRun], causes: Mapping[str, str] | None = None):
         self.ward, self.causes = ward, dict(causes or in_order())
+        if not isinstance(ward, Mapping) or not {"healthy", *self.causes.values()} <= ward.keys():
+            raise ValueError(
+                "The game needs the healthy run and a broken one for each cause, as `broken.load()` gives."
+            )
         self.run = ui.ToggleButtons(options=list(self.causes), description="run", style={"button_width": "3em"})
         self.picture = Picture("pictures and loss of the run", 900)
         self.choice = ui.Dropdown(options=["choose the cause", *FAULTS], description="What is wrong?", style=WIDE)
         self.right: set[str] = set()
         super().__init__(self.run, self.picture, self.choice)
         self.turn()
-        self.run.observe(self.turn, "value")
-        self.choice.observe(self.answer, "value")
+        self.run.observe(self.hear(self.turn), "value")
+        self.choice.observe(self.hear(self.answer), "value")
 
     def run_figure(self, letter: str) -> Figure:
         """Pictures and loss of one run beside the loss of the healthy one, without its name."""

@@ -28,9 +28,9 @@ class NoiseSlider(Panel):
         shown = [self.picture, ui.VBox([self.histogram, ui.Label(AXIS)])]
         super().__init__(self.words, ui.HBox([self.t, self.play], layout=WRAP), ui.HBox(shown, layout=WRAP))
         self.draw()
-        self.words.observe(self.draw, "value")
-        self.t.observe(self.redraw, "value")
-        self.play.on_click(lambda button: self.start(play(self.t)))
+        self.words.observe(self.hear(self.draw), "value")
+        self.t.observe(self.hear(self.redraw), "value")
+        self.play.on_click(self.hear(lambda button: self.start(play(self.t))))
 
     def draw(self, change=None) -> None:
         """Draw the fruit that the words ask for; words that ask for none leave the picture and say why."""

@@ -22,6 +22,7 @@ class PairExplorer(Panel):
     def __init__(self, model: Callable[[Pictures, float], Pictures], x0: Pictures, *, seed: int = 0):
         self.model, self.x0 = model, x0
         self.eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(seed))
+        self.shown = self.pair(0.6, 0.5)  # before there are widgets: a model may be refused
         self.t = Slider(description="from level t", options=LEVELS, value=0.6, layout=LONG)
         self.s = Slider(description="to level s", options=LEVELS, value=0.5, layout=LONG)
         self.pictures = [Picture(title, 160) for title in self.TITLES]
@@ -29,13 +30,17 @@ class PairExplorer(Panel):
         super().__init__(self.t, self.s, ui.HBox(columns, layout=WRAP))
         self.redraw()
         for level in (self.t, self.s):
-            level.observe(self.redraw, "value")
+            level.observe(self.hear(self.redraw), "value")
 
     def pair(self, t: float, s: float) -> list[Tensor]:
         """The four pictures (3, H, W) of a step from t to s."""
         x_t, x_s = add_noise(self.x0, t, self.eps), add_noise(self.x0, s, self.eps)
         with torch.no_grad():
-            answer = denoise_step(x_t, self.model(x_t, t), t, s)
+            x0_hat = self.model(x_t, t)
+        if getattr(x0_hat, "shape", None) != x_t.shape:
+            given = f"shape {tuple(x0_hat.shape)}" if isinstance(x0_hat, Tensor) else f"a {type(x0_hat).__name__}"
+            raise ValueError(f"The model answers with {given} to pictures of shape {tuple(x_t.shape)}.")
+        answer = denoise_step(x_t, x0_hat, t, s)
         return [x_t[0], x_s[0], answer[0], 5 * (answer - x_s)[0]]
 
     def redraw(self, change=None) -> None:

@@ -2,43 +2,104 @@
 
 No mathematics lives in this room: `train` trains, `sample` samples, `show` draws. Long work runs in small portions
 between which the kernel hears what the learner does next, so that a new wish takes the place of the old one.
+
+A kernel keeps every widget alive until it is closed, for the browser may still show it; so does the notebook, in `Out`.
+What nobody can see any more is what a cell showed before it was run again: that is closed, with all its parts.
 """
 
 import asyncio
 import base64
 import html
 import re
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 
 import ipywidgets as ui
 import torch
+from IPython import get_ipython
 from IPython.display import display
 from traitlets import Unicode
 
 from course_lib.classroom import show
+from course_lib.classroom.wording import stops_with
+from course_lib.fruit.reader import printable
+from course_lib.noise import Model
 from course_lib.widgets.slider import Slider
 
 BLANK = show.png(torch.zeros(3, 1, 1))  # grey, until there is something to show
 WIDE = {"description_width": "initial"}  # descriptions are never cut
-WRAP, CELL, LABEL = ui.Layout(flex_flow="row wrap"), ui.Layout(width="96px"), ui.Layout(width="150px")
-LONG = ui.Layout(width="440px", max_width="100%")
+WRAP, CELL, LABEL = {"flex_flow": "row wrap"}, {"width": "96px"}, {"width": "150px"}
+LONG = {"width": "440px", "max_width": "100%"}
 LEVELS = [i / 100 for i in range(101)]  # what the sliders of noise levels can be set to
 PLAY_SECONDS = 5.0
+SHOWN: dict[str, tuple[str, list["Panel"]]] = {}  # cells: which time it was run, and the panels it made then
+
+
+def check_words(model: Model) -> None:
+    """Refuse, with a TypeError, a model that no prompt can be put to."""
+    if len(getattr(model, "vocabulary", ())) < 2 or not {"world", "max_words"} <= {*getattr(model, "config", {})}:
+        raise TypeError(
+            "A prompt needs a network that knows words, such as `load_denoiser()` gives. "
+            f"This {type(model).__name__} has no `vocabulary`, or no `config` that says how it reads."
+        )
+
+
+def held(widgets: Iterable) -> Iterator[ui.Widget]:
+    """Widgets, and all that they hold: children, layouts, styles."""
+    for widget in widgets:
+        if isinstance(widget, ui.Widget):
+            yield widget
+            values = [getattr(widget, name) for name in widget.keys]  # noqa: SIM118 - no dict
+            yield from held([*values, *getattr(widget, "children", ())])
+
+
+def close_all(*widgets: ui.Widget) -> None:
+    """Let the kernel and the browser forget these widgets, and all that they hold."""
+    for widget in list(held(widgets)):
+        ui.Widget.close(widget)
+
+
+def running_cell() -> tuple[str, str] | None:
+    """The cell of a notebook that is being run, and this time of it; None elsewhere.
+
+    Where a front end gives cells no name, their text is one.
+    """
+    request = getattr(get_ipython(), "get_parent", dict)()
+    if request.get("header", {}).get("msg_type") != "execute_request":  # someone touches a control
+        return None
+    return request["metadata"].get("cellId") or request["content"]["code"], request["header"]["msg_id"]
 
 
 class Panel(ui.VBox):
     """Controls and pictures in one box. Where no kernel runs, its `figure()` is shown instead, never an empty box."""
 
+    task: asyncio.Task | None = None
+    failed = False  # whether the message says so
+
     def __init__(self, *children: ui.Widget):
         self.message = ui.HTML()
-        self.task: asyncio.Task | None = None
         super().__init__([*children, self.message])
+        self.take_place()
+
+    def take_place(self) -> None:
+        """Close what this cell showed when it was run before."""
+        if cell := running_cell():
+            time, earlier = SHOWN.get(cell[0], (cell[1], []))
+            if time != cell[1]:
+                for panel in earlier:
+                    panel.close()
+                earlier = []
+            SHOWN[cell[0]] = cell[1], [*earlier, self]
+
+    def close(self) -> None:
+        """Give up the work under way, and let go of all parts."""
+        self.stop()
+        close_all(self)
 
     def still(self) -> tuple[dict, dict]:
         """What stands in a page without a kernel: a picture and its name, and what it shows in words."""
         name, figure = re.sub("(?<!^)(?=[A-Z])", " ", type(self).__name__).lower(), self.figure()
         picture = base64.b64encode(show.figure_png(figure)).decode()
-        return {"image/png": picture, "text/plain": f"<{name}: run the cell to use it>"}, figure.metadata
+        return {"image/png": picture, "text/plain": f"<{name}: run the cell to use it>"}, {"image/png": figure.metadata}
 
     if hasattr(ui.Widget, "_repr_mimebundle_"):
 
@@ -56,12 +117,37 @@ class Panel(ui.VBox):
 
     def say(self, sentence: str = "") -> None:
         """Show a sentence under the controls, or none."""
-        self.message.value = f"<p role='status'>{html.escape(sentence)}</p>" if sentence else ""
+        self.message.value = f"<p role='status'>{html.escape(printable(sentence))}</p>" if sentence else ""
+
+    def fail(self, error: BaseException) -> None:
+        """Say what went wrong, and be ready for the next try."""
+        self.failed = True
+        self.say(f"This stopped with {stops_with(error)}")
+
+    def hear(self, do: Callable) -> Callable:
+        """What answers a control: `do`, which gets its event; where that fails, the panel says so."""
+
+        def answer(event) -> None:
+            if self.failed:
+                self.failed = False
+                self.say()
+            try:
+                do(event)
+            except Exception as error:
+                self.fail(error)
+
+        return answer
 
     def start(self, work: Coroutine) -> None:
         """Begin work that rests after each step; what was under way is given up, so that nothing queues."""
         self.stop()
         self.task = asyncio.ensure_future(work)
+        self.task.add_done_callback(self.end)
+
+    def end(self, task: asyncio.Task) -> None:
+        """Work is over: say so if it failed."""
+        if not task.cancelled() and task.exception() and task is self.task:
+            self.fail(task.exception())
 
     def stop(self) -> None:
         """Give up the work under way, if any."""
@@ -76,8 +162,8 @@ class Picture(ui.Image):
     description = Unicode().tag(sync=True)  # ipywidgets 8 shows no tooltip, and no picture, where this is missing
 
     def __init__(self, what: str, width: int = 256, value: bytes = BLANK):
-        layout = ui.Layout(width=f"{width}px", max_width="100%", object_fit="contain")
-        super().__init__(value=value, format="png", layout=layout, tooltip=what)
+        layout = {"width": f"{width}px", "max_width": "100%", "object_fit": "contain"}
+        super().__init__(value=value, format="png", layout=layout, tooltip=printable(what))
 
 
 async def rest() -> None:

@@ -1,6 +1,6 @@
 """Type words, and a picture of them forms."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import ipywidgets as ui
@@ -16,7 +16,7 @@ from course_lib.fruit.worlds import FRUIT, WORLDS, read_for, reader_of
 from course_lib.model import encode_for
 from course_lib.sample import Frame, sample, sampling_of
 from course_lib.tools.files import RUNS
-from course_lib.widgets.panel import LONG, WRAP, Panel, Picture, rest
+from course_lib.widgets.panel import LONG, WRAP, Panel, Picture, check_words, close_all, rest
 from course_lib.widgets.slider import Slider
 
 
@@ -24,34 +24,42 @@ class PromptBox(Panel):
     """Type words, press Enter, and watch the picture form while it is computed.
 
     A model of few steps does not wait for Enter: it draws as one types, whenever the words make sense. The save button
-    puts pictures and films into the folder.
+    puts pictures and films into the folder. Without a prompt it begins with a green banana, or with the first word that
+    the model knows. Raises TypeError for a model that knows no words, and ValueError for a prompt that it cannot read.
     """
 
     KEPT = 8  # earlier results in the strip
     FEW_STEPS = 8  # with so many, a picture is there before the next letter is typed
+    places: Sequence[ui.VBox] = ()  # of the strip; none yet in a box that is refused
 
-    def __init__(self, model: nn.Module, prompt: str = "a green banana", *, folder: str | Path = RUNS):
+    def __init__(self, model: nn.Module, prompt: str | None = None, *, folder: str | Path = RUNS):
+        check_words(model)
         self.model, self.folder = model, Path(folder)
+        self.world = WORLDS.get(model.config["world"])
         self.understand, usual = reader_of(model.config), sampling_of(model)
-        self.scale = 256 // usual.size
+        prompt = ("a green banana" if self.world else model.vocabulary[1]) if prompt is None else prompt
+        self.read(prompt)
+        self.scale = max(1, 256 // usual.size)
         self.at_once = usual.steps <= self.FEW_STEPS
         about = dict(description="prompt", placeholder="a red apple", layout=LONG)
         self.words = ui.Text(value=prompt, continuous_update=self.at_once, **about)
         self.go = ui.Button(description="Draw it", button_style="primary")
         self.seed = ui.BoundedIntText(value=0, min=0, max=2**31, description="seed")
-        scales, counts = [i / 2 for i in range(-4, 17)], sorted({4, 8, 16, 25, 50, 100, usual.steps})
+        scales = sorted({*(i / 2 for i in range(-4, 17)), usual.guidance_scale})
+        counts = sorted({4, 8, 16, 25, 50, 100, usual.steps})
         late = dict(continuous_update=False)
         self.guidance = Slider(description="guidance", options=scales, value=usual.guidance_scale, **late)
         self.steps = Slider(description="steps", options=counts, value=usual.steps, **late)
         self.chips = [
-            ui.Button(description=word, tooltip=f"put {word} into the prompt", layout=ui.Layout(width="auto"))
+            ui.Button(description=word, tooltip=f"put {word} into the prompt", layout={"width": "auto"})
             for word in (*COLOURS, *(kind for kind in KINDS if kind not in COLOURS))
-            if model.config["world"] == FRUIT.name  # they know where in such a sentence a word belongs
+            if self.world == FRUIT  # they know where in such a sentence a word belongs
         ]
         self.noisy, self.guess = Picture("noisy picture x_t"), Picture("current guess x0_hat")
         self.bar = ui.IntProgress(min=0, max=1, description="ready")
+        self.places = [ui.VBox([Picture("", 96), ui.Label()]) for _ in range(self.KEPT)]
         self.strip = ui.HBox(layout=WRAP)
-        self.save = ui.Button(description="Save picture and film", disabled=True, layout=ui.Layout(width="auto"))
+        self.save = ui.Button(description="Save picture and film", disabled=True, layout={"width": "auto"})
         self.frames: list[Frame] = []
         self.results: list[tuple[str, Tensor]] = []
         columns = [ui.VBox([ui.Label(picture.tooltip), picture]) for picture in (self.noisy, self.guess)]
@@ -63,13 +71,13 @@ class PromptBox(Panel):
             ui.HBox([self.bar, self.save]),
             self.strip,
         )
-        self.words.observe(self.hear, "value")
+        self.words.observe(self.hear(self.react), "value")
         for control in (self.seed, self.guidance, self.steps):
-            control.observe(self.draw, "value")
-        self.go.on_click(self.draw)
-        self.save.on_click(self.keep)
+            control.observe(self.hear(self.draw), "value")
+        self.go.on_click(self.hear(self.draw))
+        self.save.on_click(self.hear(self.keep))
         for chip in self.chips:
-            chip.on_click(self.add_word)
+            chip.on_click(self.hear(self.add_word))
 
     def add_word(self, chip: ui.Button) -> None:
         """Put a word into the prompt: a colour in place of the colour, a fruit in place of the fruit."""
@@ -87,7 +95,7 @@ class PromptBox(Panel):
         )  # the fourth names size, colour and kind, the sixth the background too, the last two the kind or the colour
         self.words.value = said[(5 if asked["background"] else 3) if kind and colour else 6 if kind else 7]
 
-    def hear(self, change) -> None:
+    def react(self, change) -> None:
         """Draw what was typed; where each letter is heard, wait while words are on their way."""
         if self.at_once and self.coming(change["old"], change["new"]):
             self.say()
@@ -110,39 +118,53 @@ class PromptBox(Panel):
             caption, note = self.read(self.words.value)
         except ValueError as error:
             self.stop()
-            self.bar.description, self.save.disabled = "ready", not self.frames
+            self.be_ready()
             return self.say(str(error))
         self.say(note)
         self.start(self.paint(caption))
 
+    def close(self) -> None:
+        super().close()
+        close_all(*self.places)
+
+    def be_ready(self) -> None:
+        """Wait for the next wish."""
+        self.bar.description, self.save.disabled = "ready", not self.frames
+
+    def fail(self, error: BaseException) -> None:
+        self.be_ready()
+        super().fail(error)
+
     def read(self, prompt: str) -> tuple[str, str]:
-        """The caption that a prompt is read as, and what to say of it. Words of one's own stay as they are."""
-        if self.model.config["world"] not in WORLDS:
-            self.understand(prompt)
-            return prompt, ""
-        reading = read_for(WORLDS[self.model.config["world"]], prompt)
+        """The caption that a prompt is read as, all in words the network knows, and what to say of it."""
+        if self.world is None:
+            return " ".join(self.understand(prompt)), ""
+        reading = read_for(self.world, prompt)
+        encode_for(self.model, reading.caption)
         return reading.caption, reading.note
 
-    def moments(self, prompt: str) -> Iterator[Frame]:
+    def moments(self, caption: str) -> Iterator[Frame]:
         """The generation that the controls ask for."""
         how = dict(steps=self.steps.value, guidance_scale=self.guidance.value)
-        tokens, generator = encode_for(self.model, prompt), torch.Generator().manual_seed(self.seed.value)
+        tokens, generator = encode_for(self.model, caption), torch.Generator().manual_seed(self.seed.value)
         return sample(self.model, tokens, generator=generator, **how)
 
-    async def paint(self, prompt: str) -> None:
+    async def paint(self, caption: str) -> None:
         """Make one picture, and show every step of it as it is computed."""
         frames, self.save.disabled = [], True
         self.bar.max, self.bar.value, self.bar.description = self.steps.value, 0, "drawing"
-        for frame in self.moments(prompt):
+        for frame in self.moments(caption):
             frames.append(frame)
             self.noisy.value, self.guess.value = (show.png(x[0], self.scale) for x in (frame.x_t, frame.x0_hat))
             self.bar.value = len(frames) - 1
             await rest()
-        self.frames, self.save.disabled, self.bar.description = frames, False, "ready"
-        self.results = [*self.results, (prompt, frames[-1].x_t[0])][-self.KEPT :]
-        self.strip.children = [
-            ui.VBox([Picture(words, 96, show.png(x, scale=3)), ui.Label(words)]) for words, x in reversed(self.results)
-        ]
+        self.frames = frames
+        self.be_ready()
+        self.results = [*self.results, (caption, frames[-1].x_t[0])][-self.KEPT :]
+        for place, (words, x) in zip(self.places, reversed(self.results), strict=False):
+            picture, label = place.children
+            picture.value, picture.tooltip, label.value = show.png(x, scale=3), words, words
+        self.strip.children = self.places[: len(self.results)]
 
     def keep(self, button=None) -> None:
         """Write the last picture as PNG and its film as an animated GIF, under a name made of the words."""
@@ -155,4 +177,4 @@ class PromptBox(Panel):
         self.say(f"Saved in {self.folder.name}/ as {name}.png and {name}.gif.")
 
     def figure(self) -> Figure:
-        return show.film(self.frames or list(self.moments(self.words.value)), columns=8)
+        return show.film(self.frames or list(self.moments(self.read(self.words.value)[0])), columns=8)

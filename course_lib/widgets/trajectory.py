@@ -7,6 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from course_lib.classroom import show
+from course_lib.fruit.reader import printable
 from course_lib.sample import Frame
 from course_lib.widgets.panel import LONG, WRAP, Panel, Picture, play
 from course_lib.widgets.slider import Slider
@@ -16,17 +17,19 @@ class Trajectory(Panel):
     """Slide through named generations, recorded from `sample` in any number of steps; `which` picture of each batch."""
 
     def __init__(self, films: Mapping[str, Sequence[Frame]], *, which: int = 0):
+        if not isinstance(films, Mapping) or not all(films.values()) or not films:
+            raise ValueError("Give recorded generations by name: {name: list(sample(...)), ...}.")
         self.films, self.which = {name: list(frames) for name, frames in films.items()}, which
         self.place = Slider(description="done, %", options=list(range(101)), layout=LONG)
         self.play = ui.Button(description="Play", icon="play", tooltip="from noise to picture")
         self.titles = {name: ui.Label() for name in self.films}
         self.pictures = {name: Picture(f"{name}: x_t above, x0_hat below", 180) for name in self.films}
-        columns = [ui.VBox([ui.Label(name), self.titles[name], self.pictures[name]]) for name in self.films]
+        columns = [ui.VBox([ui.Label(printable(name)), self.titles[name], self.pictures[name]]) for name in self.films]
         legend = ui.Label("above the noisy picture x_t, below the current guess x0_hat")
         super().__init__(ui.HBox([self.place, self.play], layout=WRAP), legend, ui.HBox(columns, layout=WRAP))
         self.redraw()
-        self.place.observe(self.redraw, "value")
-        self.play.on_click(lambda button: self.start(play(self.place)))
+        self.place.observe(self.hear(self.redraw), "value")
+        self.play.on_click(self.hear(lambda button: self.start(play(self.place))))
 
     def redraw(self, change=None) -> None:
         """Show every film at the slider's place."""

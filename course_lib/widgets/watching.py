@@ -7,12 +7,13 @@ from weakref import WeakKeyDictionary
 import torch
 from IPython.display import display
 
-from course_lib.captions import null_tokens
+from course_lib.captions import MAX_WORDS, null_tokens
 from course_lib.classroom import show
 from course_lib.model import encode_for
 from course_lib.noise import Pictures, Tokens
 from course_lib.sample import generate
 from course_lib.train import Report, Run, train
+from course_lib.widgets.panel import check_words
 
 SAMPLING_STEPS = 8  # few, so that a look costs little
 HISTORY: WeakKeyDictionary[Run, list[Report]] = WeakKeyDictionary()  # what `watch` has seen of each run
@@ -40,17 +41,23 @@ def watch(
         options: for `train`, as are run and batches; raises as that does.
 
     Returns:
-        The reports of all steps of this run that were watched, earlier calls included.
+        The reports of the steps so far of this run that were watched, earlier calls included.
     """
-    asked = null_tokens(8, run.model.config["max_words"]) if prompts is None else encode_for(run.model, prompts)
+    if prompts is None:
+        asked = null_tokens(8, getattr(run.model, "config", {}).get("max_words", MAX_WORDS))
+    else:
+        check_words(run.model)
+        asked = encode_for(run.model, prompts)
     reports = HISTORY.setdefault(run, [])
+    reports[:] = [report for report in reports if report.step <= run.step]  # an earlier state may have been loaded
     before, handle, drawn = run.step, None, -float("inf")
 
     def look() -> None:
         nonlocal handle, drawn
         how = dict(steps=SAMPLING_STEPS, guidance_scale=1.0 if prompts is None else 2.0)
         pictures = generate(run.ema, asked, generator=torch.Generator().manual_seed(seed), **how)
-        figure = show.training([report.loss for report in reports], pictures, f"after {run.step} steps")
+        losses, seen = [report.loss for report in reports], [report.step for report in reports]
+        figure = show.training(losses, pictures, f"after {run.step} steps", steps=seen)
         if handle is None:
             handle = display(figure, display_id=True)
         else:
