@@ -700,7 +700,7 @@ def test_no_message_makes_a_terminal_act(tmp_path, capsys, monkeypatch, command,
     (tmp_path / NASTY).mkdir()
     (tmp_path / NASTY / "x.png").mkdir()
     folder.mkdir()
-    (folder / "captions.csv").write_text(f"file,caption\n{NASTY[:-2]}.png,{NASTY[:-2]}\n")
+    (folder / "captions.csv").write_text(f"file,caption\n{NASTY[:-2]}.png,{NASTY[:-2]}\n", encoding="utf-8")
     words = {"NASTYFOLDER": NASTY, "NASTY": NASTY, "OWN": file, "ODD": odd, "FOLDER": folder}
     arguments = command.split()
     for word, text in words.items():
@@ -719,7 +719,7 @@ def test_a_message_never_lists_every_word_of_a_long_vocabulary(tmp_path, capsys)
     words = ("", *(f"word{number}" for number in range(5000)))
     weights.save(Denoiser(words, channels=(8,), width=16), tmp_path / "own.safetensors")
     line = refused(capsys, "generate", "qqq", "--weights", tmp_path / "own.safetensors")
-    assert len(line) < 1200 and "word0, word1" in line and line.endswith(" and more.\n")
+    assert len(line) < 400 and "the 5000 words of its captions" in line
 
 
 def test_generate_says_when_another_network_than_the_usual_one_draws(tmp_path, capsys):

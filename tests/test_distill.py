@@ -1,4 +1,5 @@
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from training import train_on
 from course_lib import sample, weights
 from course_lib.beyond.distill import HALVINGS, dealt_levels, distillation_loss, stages, two_step_target
 from course_lib.commands import main as cli
+from course_lib.commands.runs import claimed
 from course_lib.fruit.pictures import Pictures
 from course_lib.fruit.words import HELD_OUT_PAIRS, TRAINING_PAIRS
 from course_lib.fruit.worlds import FRUIT
@@ -235,10 +237,17 @@ def test_distill_writes_a_network_and_leaves_no_runs(tmp_path, capsys, command):
     assert command(*DISTILL, "out/few.safetensors", "--steps", 2, "--guidance", 2) == 0
     said = capsys.readouterr()
     assert said.out.startswith("out/few.safetensors: 2 steps from noise to picture") and said.out.count("\n") == 1
-    assert "loss" in said.err and list((tmp_path / "runs").iterdir()) == []
+    assert "loss" in said.err and not (tmp_path / "runs").exists()
     assert sampling_of(weights.load_denoiser("out/few.safetensors")).steps == 2
     about = read_tensors("out/few.safetensors")[1]["about"]
     assert about["train_steps"] == 3 and "--guidance 2" in about["command"]
+
+
+def test_two_distillations_never_share_their_runs(capsys, command):
+    with claimed(Path("runs") / "few"):
+        assert command(*DISTILL, "few.safetensors") == 2
+    assert "Another process" in capsys.readouterr().err
+    assert not Path("few.safetensors").exists()
 
 
 def test_a_student_is_shown_no_mirrored_pictures_as_its_teacher_was(monkeypatch, command):

@@ -39,7 +39,7 @@ def test_the_limits_of_a_container_count(tmp_path, monkeypatch):
 def write_all(folder, files):
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"{text}\n")
+        (folder / name).write_text(f"{text}\n", encoding="utf-8")
 
 
 GB = 2**30

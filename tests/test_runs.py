@@ -232,7 +232,7 @@ def test_a_denoiser_whose_run_is_gone_is_not_overwritten(tmp_path, capsys):
 def test_what_cannot_be_written_is_refused_before_the_work(tmp_path, capsys, monkeypatch, command, place):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("course_lib.tools.files.write_tensors", None)
-    (tmp_path / "file").write_text("kept")
+    (tmp_path / "file").write_text("kept", encoding="utf-8")
     (tmp_path / "loop").symlink_to("loop")
     os.mkfifo(tmp_path / "pipe.png")
     option = [] if command.endswith("--wrong") else ["--out"]
@@ -248,7 +248,7 @@ def test_pictures_that_could_not_be_kept_are_not_drawn(tmp_path, capsys, monkeyp
         for _ in bar(range(3)):
             raise AssertionError("a picture was drawn")
 
-    (tmp_path / "file").write_text("kept")
+    (tmp_path / "file").write_text("kept", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("course_lib.tools.files.DRAWN", tmp_path / "file" / "data")
     monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", draws)
@@ -370,10 +370,13 @@ def test_a_log_is_read_however_a_spreadsheet_saved_it_or_put_aside(tmp_path, cap
     found, all_read = train.logged(log, 150)
     whole = whole and encoding == "utf-8"
     assert all_read == whole and (found == LINES[:1] or not whole)
-    (tmp_path / "log-1.csv").write_text("another")
+    (tmp_path / "log-1.csv").write_text("another", encoding="utf-8")
     capsys.readouterr()
     assert run("train", "--steps", 3, "--out", tmp_path, "--resume") == 0
-    assert list(csv.reader(log.open()))[0] == train.LOG_HEAD and (tmp_path / "log-1.csv").read_text() == "another"
+    assert (
+        list(csv.reader(log.open(encoding="utf-8")))[0] == train.LOG_HEAD
+        and (tmp_path / "log-1.csv").read_text(encoding="utf-8") == "another"
+    )
     if whole:
         assert not (tmp_path / "log-2.csv").exists()
     else:
@@ -381,6 +384,6 @@ def test_a_log_is_read_however_a_spreadsheet_saved_it_or_put_aside(tmp_path, cap
 
 
 def test_a_log_that_was_there_before_the_run_is_put_aside(tmp_path):
-    (tmp_path / "log.csv").write_text("mine")
+    (tmp_path / "log.csv").write_text("mine", encoding="utf-8")
     assert run(*TRAIN, "--steps", 1, "--out", tmp_path) == 0
-    assert (tmp_path / "log-1.csv").read_text() == "mine"
+    assert (tmp_path / "log-1.csv").read_text(encoding="utf-8") == "mine"

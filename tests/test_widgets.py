@@ -26,7 +26,7 @@ from course_lib.noise import add_noise
 from course_lib.sample import sample, sampling_of
 from course_lib.tools.files import DATA
 from course_lib.train import Run, random_batches, train
-from course_lib.weights import load_denoiser, load_scene_denoiser
+from course_lib.weights import load_denoiser, load_run, load_scene_denoiser, save_run
 from course_lib.widgets import panel, watching
 from course_lib.widgets.diagnosis_game import DiagnosisGame
 from course_lib.widgets.guidance_grid import GuidanceGrid
@@ -164,11 +164,12 @@ def test_prompts_are_what_the_pictures_show(run, screen):
         watch(run, steps=1, prompts=["red apfel"])
 
 
-def test_the_curve_begins_where_the_run_does_and_shows_what_was_not_watched_as_a_gap(run, screen):
+def test_the_curve_begins_where_the_run_does_and_shows_what_was_not_watched_as_a_gap(run, screen, tmp_path):
     watch(run, steps=3, batch_size=2)
-    state = run.state_dict()
+    file = tmp_path / "run.safetensors"
+    save_run(run, file)
     other = Run(Denoiser(VOCABULARY, channels=(8, 16), width=32, size=16))
-    other.load_state_dict(state)
+    load_run(other, file)
 
     def steps():
         x, y = screen[-1].axes[0].get_lines()[0].get_data()
@@ -178,9 +179,9 @@ def test_the_curve_begins_where_the_run_does_and_shows_what_was_not_watched_as_a
     deque(train(other, random_batches(X0, TOKENS, other.generator, batch_size=2), steps=7), 0)
     watch(other, steps=9, batch_size=2)
     assert steps() == [4, 5, None, 8, 9]
-    run.load_state_dict(state)
+    load_run(run, file)
     watch(run, steps=6, batch_size=2)
-    run.load_state_dict(state)  # back to an earlier state: what came after it is no part of the run
+    load_run(run, file)  # back to an earlier state: what came after it is no part of the run
     assert [r.step for r in watch(run, steps=5, batch_size=2)] == [1, 2, 3, 4, 5] == steps()
 
 

@@ -3,7 +3,19 @@
 from functools import partial
 from pathlib import Path
 
-from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, bar, between, check_begun, drawing, flag
+from course_lib.commands.options import (
+    Args,
+    Parser,
+    add_out,
+    add_seed,
+    ask,
+    bar,
+    between,
+    check_begun,
+    drawing,
+    flag,
+    say,
+)
 
 HELP = "Teach a denoiser to do with a few steps and no guidance; until that is done, the runs are kept in runs/."
 
@@ -22,6 +34,14 @@ def options(command: Parser) -> None:
 
 def run(args: Args) -> None:
     """Halve the steps again and again, and write the last student to --out."""
+    from course_lib.commands.runs import claimed
+
+    with claimed(Path("runs") / args.out.stem):  # an empty folder while this works
+        distil(args)
+
+
+def distil(args: Args) -> None:
+    """`run`, with run files that nobody else uses."""
     from course_lib.beyond.distill import HALVINGS, stages
     from course_lib.commands.runs import stoppable
     from course_lib.fruit.pictures import training_pictures
@@ -56,4 +76,4 @@ def run(args: Args) -> None:
     store.save(this.ema, args.out, **about)
     for file in run_files.values():
         file.unlink(missing_ok=True)
-    print(f"{args.out}: {args.steps} steps from noise to picture, {seconds:.0f} s of training")
+    say(f"{args.out}: {args.steps} steps from noise to picture, {seconds:.0f} s of training")
