@@ -21,7 +21,7 @@ from course_lib.commands import main as cli
 from course_lib.fruit.drawing import Fruit
 from course_lib.fruit.pictures import Pictures
 from course_lib.fruit.prompts import phrasings
-from course_lib.fruit.words import HELD_OUT_PAIRS, TRAINING_PAIRS, VOCABULARY
+from course_lib.fruit.words import COLOURS, HELD_OUT_PAIRS, KINDS, SCENE_BACKGROUNDS, TRAINING_PAIRS, VOCABULARY
 from course_lib.fruit.worlds import FRUIT
 from course_lib.judging.judge import Judge
 from course_lib.model import Denoiser
@@ -767,3 +767,12 @@ def test_a_missing_package_is_named_with_what_brings_it(tmp_path, capsys, monkey
     monkeypatch.setitem(sys.modules, "course_lib.classroom.show", None)
     film = ["generate", "a red apple", "--film", "--steps", 1, "--weights", denoiser_file, "--out", tmp_path / "f.png"]
     assert run(*film) == 2 and "pip install 'course-lib[classroom]'" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["draw", "generate", "read"])
+def test_the_help_of_what_takes_prompts_lists_every_word_once(capsys, command):
+    with pytest.raises(SystemExit):
+        run(command, "--help")
+    told = re.findall(r"[a-z]+", capsys.readouterr().out.partition("A prompt asks for")[2])
+    words = {*KINDS, *COLOURS, *SCENE_BACKGROUNDS} - {"orange", "green", "blue"}  # those are two things each
+    assert all(told.count(word) == 1 for word in words)

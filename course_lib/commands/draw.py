@@ -1,12 +1,24 @@
 """`draw`: pictures from the renderer that made the training pictures."""
 
-from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, between, check_ending, say, tell
+from course_lib.commands.options import (
+    Args,
+    Parser,
+    add_out,
+    add_seed,
+    ask,
+    between,
+    check_ending,
+    list_words,
+    say,
+    tell,
+)
 
 HELP = "Draw fruits with the renderer that made the training pictures."
 
 
 def options(command: Parser) -> None:
     """What `draw` can be told."""
+    list_words(command)
     command.add_argument("captions", nargs="+", metavar="caption", help='what to draw, such as "a red apple"')
     ask(command, "--size", between(8, 1024), "side of the picture in pixels", 256)
     add_seed(command)

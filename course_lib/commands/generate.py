@@ -15,6 +15,7 @@ from course_lib.commands.options import (
     check_ending,
     flag,
     given,
+    list_words,
     note,
     say,
     tell,
@@ -27,6 +28,7 @@ SHIPPED = {"fruit": "denoiser.safetensors", "scenes": "scene_denoiser.safetensor
 
 def options(command: Parser) -> None:
     """What `generate` can be told."""
+    list_words(command)
     command.add_argument("prompts", nargs="+", metavar="prompt", help='what to generate, such as "a green banana"')
     ask(command, "--count", between(1, 1000), "how many pictures of each prompt", 1)
     text = "show how one picture comes about: as a strip, or, if --out ends in .gif or .webp, a film of four seconds"

@@ -111,6 +111,18 @@ def check_begun(files: Sequence[Path], resume: bool) -> None:
         raise ValueError(f"There is no {files[0]} to resume. Leave --resume out to start.")
 
 
+def list_words(command: Parser) -> None:
+    """At the end of a command's help, all that its prompts can ask for."""
+    from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS, SCENE_BACKGROUNDS, SIZES
+
+    of_two = [hue for hue in SCENE_BACKGROUNDS if hue not in BACKGROUNDS]
+    command.epilog = (
+        f"A prompt asks for one fruit or two ({', '.join(KINDS)}), {' or '.join(filter(None, SIZES))}, in a colour "
+        f"({', '.join(COLOURS)}), on {', '.join(BACKGROUNDS)}, or, by the network of scenes, {' or '.join(of_two)}. "
+        "What you type is read as that, or refused with the reason."
+    )
+
+
 def add_seed(command: Parser, default=0) -> None:
     """`--seed`."""
     text = "the same seed gives the same result" + " (default: 0)" * (default is argparse.SUPPRESS)

@@ -3,13 +3,14 @@
 import json
 import sys
 
-from course_lib.commands.options import Args, Parser, flag, say
+from course_lib.commands.options import Args, Parser, flag, list_words, say
 
 HELP = "Read prompts from standard input, one a line, and say what each is understood as."
 
 
 def options(command: Parser) -> None:
     """What `read` can be told."""
+    list_words(command)
     flag(command, "--json", "one object a line: the prompt, and its caption or the error and what is suggested")
 
 
