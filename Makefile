@@ -37,8 +37,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # see course_lib/__init__.py
 export GOMP_SPINCOUNT := 2000
 
-.PHONY: help env pictures lab test quick test-browser outputs bench bench-choices bench-controls bench-scaling \
-    bench-steps bench-scenes bench-start bench-peers tables weights figures checksums constraints clean
+.PHONY: help env pictures lab test quick test-browser test-twice outputs bench bench-choices bench-controls \
+    bench-scaling bench-steps bench-scenes bench-start bench-peers tables weights figures checksums constraints clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,9 @@ test-browser: pictures  ## play with the widgets in a real JupyterLab in Chromiu
 	    echo "Elsewhere name one: make test-browser CHROMIUM=/path/to/chrome" >&2; exit 1; }; \
 	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,browser]' && \
 	CHROMIUM="$$chromium" $(PYTHON) -m pytest tests/browser.py $(TESTFLAGS)
+
+test-twice: pictures  ## run each cell of every lesson again and again, in all three times (about 30 minutes)
+	LESSONS=uncut $(PYTHON) -m pytest tests/test_lessons_twice.py $(TESTFLAGS)
 
 outputs: pictures  ## run every notebook and keep what it shows, as it is committed (about 12 minutes)
 	$(PYTHON) tests/run_notebooks.py notebooks/*.ipynb

@@ -16,6 +16,14 @@ from tqdm import tqdm
 from course_lib.tools.files import whole_file
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+LANGUAGE = {  # what nbconvert and editors go by; without the version, which is this machine's
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+}
 
 
 def finished(text: str) -> str:
@@ -50,7 +58,7 @@ def run(path: Path) -> float:
             if output.get("data", {}).pop(WIDGET_VIEW, None):
                 output.data["text/plain"] = finished(output.data.get("text/plain", ""))
     nb.metadata.pop("widgets", None)
-    nb.metadata.language_info = {"name": "python"}  # without the version of this machine
+    nb.metadata.language_info = LANGUAGE
     with whole_file(path) as temporary:
         nbformat.write(nb, temporary)
     return took

@@ -12,9 +12,10 @@ from statistics import median
 
 import nbformat
 import pytest
+from nbconvert import ScriptExporter
 from nbconvert.filters import get_metadata
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from run_notebooks import finished
+from run_notebooks import LANGUAGE, finished
 
 import course_lib
 
@@ -254,6 +255,18 @@ def test_there_are_notebooks_numbered_once_each():
 def test_the_notebook_keeps_the_rules(path):
     found = problems(load(path), path)
     assert not found, "\n".join(["", *found])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_becomes_a_script_with_its_prose_in_comments(path):
+    nb = load(path)
+    assert nb.metadata.language_info == LANGUAGE, "run `make outputs`"
+    script, about = ScriptExporter().from_notebook_node(nb)
+    assert about["output_extension"] == ".py"
+    assert not [cell.source for cell in nb.cells if cell.source.splitlines()[0] not in script]
+    comments = [line for line in script.splitlines() if line.startswith("# ")]
+    titles = [cell.source.splitlines()[0] for cell in nb.cells if cell.source.startswith("#")]
+    assert not [title for title in titles if f"# {title}" not in comments]
 
 
 def test_no_two_notebooks_define_the_same_function():

@@ -215,7 +215,7 @@ def test_the_library_imports_only_what_its_room_may(path):
 @pytest.mark.parametrize(
     "target",
     ["help", "env", "lab", "test", "quick", "bench", "bench-start", "bench-choices", "bench-controls", "bench-scaling"]
-    + ["bench-steps", "bench-scenes", "bench-peers", "tables"]
+    + ["bench-steps", "bench-scenes", "bench-peers", "tables", "test-browser", "test-twice"]
     + ["pictures", "weights", "constraints", "clean"],
 )
 def test_the_makefile_has_each_promised_target_with_its_line_of_help(target):
@@ -237,11 +237,11 @@ def test_the_citation_names_this_version_and_all_that_its_format_asks_for():
     assert set(citation) <= known, "a key that this test does not know: check it against the schema of CFF"
 
 
-def test_ci_runs_make_test():
+def test_ci_runs_all_tests():
     lines = read(".ci/run").splitlines()
     assert lines[0].startswith("#!") and "bash" in lines[0]
     assert "set -euo pipefail" in lines
-    assert "make test" in lines
+    assert {"make test", "make test-browser", "make test-twice"} <= {*lines}
 
 
 def test_no_file_names_a_package_registry():
