@@ -168,7 +168,7 @@ class PromptBox(Panel):
 
     def keep(self, button=None) -> None:
         """Write the last picture as PNG and its film as an animated GIF, under a name made of the words."""
-        name = "_".join(split_words(self.results[-1][0]))
+        name = "_".join(split_words(self.results[-1][0], self.model.config["max_words"]))[:100]
         try:
             show.save_png(self.frames[-1].x_t[0], self.folder / f"{name}.png", self.scale)
             show.save_film(self.frames, self.folder / f"{name}.gif")
