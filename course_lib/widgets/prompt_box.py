@@ -1,5 +1,6 @@
 """Type words, and a picture of them forms."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from course_lib.captions import split_words
 from course_lib.classroom import show
 from course_lib.fruit import prompts
 from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS
@@ -168,7 +168,7 @@ class PromptBox(Panel):
 
     def keep(self, button=None) -> None:
         """Write the last picture as PNG and its film as an animated GIF, under a name made of the words."""
-        name = "_".join(split_words(self.results[-1][0], self.model.config["max_words"]))[:100]
+        name = re.sub(r"\W+", "_", self.results[-1][0])[:100]
         try:
             show.save_png(self.frames[-1].x_t[0], self.folder / f"{name}.png", self.scale)
             show.save_film(self.frames, self.folder / f"{name}.gif")
