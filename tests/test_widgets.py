@@ -702,16 +702,16 @@ NETWORKS = {
 }
 
 
-def test_a_long_caption_or_one_with_a_slash_names_a_file_in_the_folder(tmp_path):
-    network = small(("", "a/../boat", "house"), max_words=40)
+def test_a_long_caption_names_a_file_by_its_first_words(tmp_path):
+    network = small(("", "boat", "house"), max_words=40)
 
     def work():
-        box = PromptBox(network, "a/../boat " + "house " * 39, folder=tmp_path / "saved")
+        box = PromptBox(network, "boat " + "house " * 39, folder=tmp_path / "saved")
         box.go.click()
         return box
 
     started(work).save.click()
-    assert [path.stem for path in (tmp_path / "saved").iterdir()] == [("a_boat" + "_house" * 39)[:100]] * 2
+    assert [path.stem for path in (tmp_path / "saved").iterdir()] == [("boat" + "_house" * 39)[:100]] * 2
 
 
 @pytest.mark.parametrize("name", NETWORKS)
