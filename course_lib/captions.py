@@ -52,7 +52,7 @@ def known_words(caption: str, vocabulary: Collection[str], max_words: int = MAX_
             few = len(listed := ", ".join(known)) <= 1_000  # then all are told, else the nearest
             near = difflib.get_close_matches(word, known, n=1 if few else 3, cutoff=0.5)
             suggestion = " Did you mean " + " or ".join(f'"{other:.40}"' for other in near) + "?" if near else ""
-            shown = word if len(word) <= 40 else word[:40] + "…"
+            shown = repr(word[:40])[1:-1] + "…" * (len(word) > 40)  # what a screen would act on is escaped
             knows = f": {listed}" if few else f" the {len(known)} words of its captions, its `vocabulary`"
             raise ValueError(f'The model never learned the word "{shown}".{suggestion} It knows{knows}.')
     return words

@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 import torch
 
-from course_lib.captions import MAX_WORDS, decode, encode, null_tokens, split_words
+from course_lib.captions import MAX_WORDS, decode, encode, known_words, null_tokens, split_words
 from course_lib.fruit.prompts import phrasings, understand
 from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS, SIZES, VOCABULARY
 
@@ -159,7 +159,7 @@ def test_a_large_vocabulary_is_counted_and_not_listed(vocabulary, said):
 @pytest.mark.parametrize("ask", [encode_fruit, understand])
 @pytest.mark.parametrize(
     ("caption", "word"),
-    [("красное яблоко", "красное"), ("红苹果", "红苹果"), ("3 apple", "3"), ("a 🍌", "🍌"), ("a\x00", "a\x00")],
+    [("красное яблоко", "красное"), ("红苹果", "红苹果"), ("3 apple", "3"), ("a 🍌", "🍌"), ("a\x00", "a\\x00")],
 )
 def test_other_scripts_numbers_and_emoji_are_unknown_words(ask, caption, word):
     with pytest.raises(ValueError, match="never learned the word") as error:
@@ -201,3 +201,10 @@ def test_known_words_in_an_order_never_learned_are_refused(caption):
 def test_no_caption_at_all_is_refused(none):
     with pytest.raises(ValueError, match='There is no caption here. Write for example "a red apple"'):
         encode(none, VOCABULARY)
+
+
+@pytest.mark.parametrize("word", ["\x1b", "\x07pear", "\ud800", "\u202egnat", "\x1b[31m"])
+def test_what_a_screen_would_act_on_is_shown_escaped(word):
+    with pytest.raises(ValueError, match="never learned") as refused:
+        known_words(word, VOCABULARY)
+    assert str(refused.value).isprintable()

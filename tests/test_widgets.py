@@ -185,6 +185,13 @@ def test_the_curve_begins_where_the_run_does_and_shows_what_was_not_watched_as_a
     assert [r.step for r in watch(run, steps=5, batch_size=2)] == [1, 2, 3, 4, 5] == steps()
 
 
+def test_a_run_that_rests_is_not_taken_further_by_looking_again(run, screen, capsys):
+    for _ in range(2):
+        reports = watch(run, steps=4, batch_size=2, pause=0.5)
+        assert run.step == 2 == len(reports) and "Resting after 2 steps, 50% of the run" in capsys.readouterr().out
+    assert len(watch(run, steps=4, batch_size=2)) == 4
+
+
 def test_time_spent_drawing_is_no_training(run, screen, monkeypatch):
     def slow(*arguments, **options):
         watching.time.sleep(0.4)
@@ -700,6 +707,14 @@ NETWORKS = {
     "own words": small,
     "own world": lambda: small(max_words=3, guidance_scale=3.7),
 }
+
+
+def test_the_grid_reads_what_people_type():
+    network = load_denoiser(DATA / "few_steps.safetensors")
+    grid, plain = (GuidanceGrid(network, prompt) for prompt in ("please draw me a banana, green!", "a green banana"))
+    assert torch.equal(grid.tokens, plain.tokens)
+    with pytest.raises(ValueError, match="violet"):
+        GuidanceGrid(network, "a violet banana")
 
 
 def test_a_long_caption_names_a_file_by_its_first_words(tmp_path):

@@ -227,7 +227,7 @@ def _check_likeness(words: Sequence[str]) -> None:
 
 
 def _check_language(words: Sequence[str]) -> None:
-    strange = [word for word in words if not _ours(word)]
+    strange = [word for word in words if not _ours(word) and word not in MEANING]
     if not strange:
         return
     best, translated, hits = "", [], 0

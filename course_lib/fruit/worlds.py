@@ -49,6 +49,14 @@ def read_for(world: World, prompt: str) -> reader.Reading:
     return reading
 
 
+def read_with(config: Mapping, prompt: str) -> reader.Reading:
+    """Read what a person typed for a network of this config; of words of one's own it is just those words."""
+    if config["world"] in WORLDS:
+        return read_for(WORLDS[config["world"]], prompt)
+    caption = " ".join(known_words(prompt, config["vocabulary"], config["max_words"]))
+    return reader.Reading(caption, caption)
+
+
 def read_all(prompts: Sequence[str], world: World) -> list[reader.Reading]:
     """Read each prompt for a network of this world. Raises as `read_for`, for the first that is refused."""
     return [read_for(world, prompt) for prompt in prompts]

@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 
 from course_lib.classroom import show
 from course_lib.fruit.reader import printable
+from course_lib.fruit.worlds import read_with
 from course_lib.model import encode_for
 from course_lib.noise import Model
 from course_lib.sample import Frame, sample
@@ -35,7 +36,7 @@ class GuidanceGrid(Panel):
         if not prompts or not scales:
             raise ValueError("A grid has at least one prompt and one guidance scale.")
         self.model, self.prompts, self.scales, self.steps, self.seed = model, prompts, scales, steps, seed
-        self.tokens = encode_for(model, self.prompts)
+        self.tokens = encode_for(model, [read_with(model.config, prompt).caption for prompt in prompts])
         self.begin = ui.Button(description="Fill in", button_style="primary")
         self.halt = ui.Button(description="Stop")
         self.bar = ui.IntProgress(min=0, max=len(prompts) * len(scales))

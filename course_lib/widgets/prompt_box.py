@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from course_lib.classroom import show
 from course_lib.fruit import prompts
 from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS
-from course_lib.fruit.worlds import FRUIT, WORLDS, read_for, reader_of
+from course_lib.fruit.worlds import FRUIT, WORLDS, read_with, reader_of
 from course_lib.model import encode_for
 from course_lib.sample import Frame, sample, sampling_of
 from course_lib.tools.files import RUNS
@@ -137,9 +137,7 @@ class PromptBox(Panel):
 
     def read(self, prompt: str) -> tuple[str, str]:
         """The caption that a prompt is read as, all in words the network knows, and what to say of it."""
-        if self.world is None:
-            return " ".join(self.understand(prompt)), ""
-        reading = read_for(self.world, prompt)
+        reading = read_with(self.model.config, prompt)
         encode_for(self.model, reading.caption)
         return reading.caption, reading.note
 

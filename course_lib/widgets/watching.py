@@ -65,7 +65,8 @@ def watch(
         drawn = time.perf_counter()
 
     try:
-        for report in show.progress(train(run, batches, **options)):
+        resting = pause < 1 and share(run, **options) >= pause
+        for report in () if resting else show.progress(train(run, batches, **options)):
             reports.append(report)
             if report.done >= pause:
                 break
@@ -75,8 +76,14 @@ def watch(
     except KeyboardInterrupt:
         print(f"Stopped after {run.step} steps. The run is kept: run this cell again, and it goes on from there.")
         return list(reports)
-    if run.step == before:
+    if (done := share(run, **options)) < 1:
+        print(f"Resting after {run.step} steps, {done:.0%} of the run. The next call goes on from there.")
+    elif run.step == before:
         print(f"This run is already finished, after {run.step} steps. For another one, make a new Run.")
-    elif reports[-1].done < 1:
-        print(f"Resting after {run.step} steps, {reports[-1].done:.0%} of the run. The next call goes on from there.")
     return list(reports)
+
+
+def share(run: Run, steps: int | None = None, seconds: float | None = None, **others) -> float:
+    """The share of a run that is done, if `train` is given these options; 0 for a length that it would refuse."""
+    done, of = (run.step, steps) if steps else (run.seconds, seconds)
+    return done / of if isinstance(of, int | float) and of > 0 else 0.0
