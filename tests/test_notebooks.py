@@ -3,19 +3,23 @@
 These tests read the committed notebooks and run none of them; `pytest --nbval` does that.
 """
 
+import base64
 import builtins
 import configparser
 import importlib
+import io
 import re
 from pathlib import Path
 from statistics import median
 
 import nbformat
+import numpy as np
 import pytest
 from nbconvert import ScriptExporter
 from nbconvert.filters import get_metadata
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from run_notebooks import LANGUAGE, finished
+from PIL import Image
+from run_notebooks import LANGUAGE, finished, packed
 
 import course_lib
 
@@ -437,3 +441,13 @@ def test_a_function_defined_in_two_notebooks_is_found():
     assert repeated_definitions({"01": first, "02": second}) == []
     set_source(4, "def blur(x):\n    return -x")(second)
     assert repeated_definitions({"01": first, "02": second}) == ["blur in ['01', '02']"]
+
+
+@pytest.mark.parametrize("opacity", [255, 100])
+def test_a_picture_is_packed_without_the_loss_of_a_pixel(opacity):
+    pixels = np.random.default_rng(0).integers(0, 8, (40, 40, 4), dtype=np.uint8) * 30
+    pixels[..., 3] = opacity
+    Image.fromarray(pixels).save(file := io.BytesIO(), "PNG", compress_level=1)
+    png = base64.b64encode(file.getvalue()).decode()
+    again = Image.open(io.BytesIO(base64.b64decode(packed(png)))).convert("RGBA")
+    assert np.array_equal(np.asarray(again), pixels) and len(packed(png)) < len(png)
