@@ -51,12 +51,13 @@ lab: pictures  ## open the course in JupyterLab (more options: LABFLAGS="--no-br
 test: pictures  ## check style, run the tests, run every notebook and compare its outputs
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg tests notebooks $(TESTFLAGS)
+	$(PYTHON) -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
+	    -m "not twice" tests notebooks $(TESTFLAGS)
 
 quick: pictures  ## check style and what takes no training: for between, under two minutes
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m pytest -m "not slow" tests $(TESTFLAGS)
+	$(PYTHON) -m pytest -m "not slow and not twice" tests $(TESTFLAGS)
 
 test-browser: pictures  ## play with the widgets in a real JupyterLab in Chromium
 	@chromium=$$(command -v $(CHROMIUM)) || { echo "Chromium is missing. On Debian and Ubuntu: sudo apt install chromium" >&2; \
@@ -65,7 +66,7 @@ test-browser: pictures  ## play with the widgets in a real JupyterLab in Chromiu
 	CHROMIUM="$$chromium" $(PYTHON) -m pytest tests/browser.py $(TESTFLAGS)
 
 test-twice: pictures  ## run each cell of every lesson again and again, in all three times (about 30 minutes)
-	LESSONS=uncut $(PYTHON) -m pytest tests/test_lessons_twice.py $(TESTFLAGS)
+	$(PYTHON) -m pytest -m twice tests/test_lessons_twice.py $(TESTFLAGS)
 
 outputs: pictures  ## run every notebook and keep what it shows, as it is committed (about 12 minutes)
 	$(PYTHON) tests/run_notebooks.py notebooks/*.ipynb

@@ -5,13 +5,12 @@ that name it. This is looked for in two ways:
 
 - in the code, of all lessons and without running any: no cell changes what another made, and no name that a cell reads
   gets another meaning further down;
-- by running each cell twice, and then all once more from the last to the first. `make test` does so with the lessons
-  whose cells hand the most on, and with every training and sampling cut short; `make test-twice` with all, uncut.
+- by running each cell twice, and then all once more from the last to the first, which takes half an hour, so it is for
+  `make test-twice` alone.
 """
 
 import ast
 import configparser
-import os
 import re
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 HERE = Path(__file__).resolve().parent
 LESSONS = {path.stem[:2]: path for path in sorted(HERE.parent.glob("notebooks/*.ipynb"))}
-UNCUT = os.environ.get("LESSONS") == "uncut"
 
 # ---------------------------------------------------------------- in the code
 
@@ -154,22 +152,6 @@ def test_the_code_tells_what_a_second_run_would_find(cells, said):
 
 # ---------------------------------------------------------------- by running
 
-# Runs before the first cell of a lesson, which then imports these. 24 steps of training are enough for what is done
-# with losses, an average over 20 among it.
-CUT_SHORT = """
-def cut_short():
-    import course_lib.classroom.machine  # measures whole steps, so it keeps what it has
-    from course_lib import sample, train
-
-    def briefly(function, most):
-        return lambda *given, steps=most, seconds=0, **how: function(*given, steps=min(steps or most, most), **how)
-
-    train.train, sample.sample = briefly(train.train, 24), briefly(sample.sample, 12)
-
-
-cut_short()
-"""
-ONLY_UNCUT = ["others, _ = nearest(pictures.x0[100:104], four)"]  # a training that is cut short learns nothing by heart
 LAST = ["home.cleanup()"]  # what this throws away the cells above need, so they do not run again after it
 CONFIG = configparser.RawConfigParser()
 CONFIG.read(HERE / "nbval.cfg")
@@ -189,9 +171,7 @@ def named(outputs) -> list[str]:
 
 def run_in_order(lesson, order: list[int]) -> list[list]:
     """Run cells of a lesson, told by their places, in one kernel; the outputs of each, errors among them."""
-    prelude = [] if UNCUT else [new_code_cell(CUT_SHORT)]
-    cells = [new_code_cell(lesson.cells[i].source) for i in order]
-    notebook = new_notebook(cells=prelude + cells, metadata=lesson.metadata)
+    notebook = new_notebook(cells=[new_code_cell(lesson.cells[i].source) for i in order], metadata=lesson.metadata)
     NotebookClient(
         notebook,
         timeout=1800,
@@ -200,7 +180,7 @@ def run_in_order(lesson, order: list[int]) -> list[list]:
         extra_arguments=["--InlineBackend.figure_formats=png", "--log-level=ERROR"],
         resources={"metadata": {"path": HERE.parent / "notebooks"}},
     ).execute()
-    return [cell.outputs for cell in notebook.cells[len(prelude) :]]
+    return [cell.outputs for cell in notebook.cells]
 
 
 def run_problems(lesson, order: list[int]) -> list[str]:
@@ -215,13 +195,13 @@ def run_problems(lesson, order: list[int]) -> list[str]:
             continue
         if named(outputs) != at_first:
             found.append(f"{where}: calls its figure {named(outputs)}, not {at_first}")
-        if printed(outputs) != printed(cell.outputs) and (UNCUT or not any(code in cell.source for code in ONLY_UNCUT)):
+        if printed(outputs) != printed(cell.outputs):
             found.append(f"{where}: shows {printed(outputs)!r}, not {printed(cell.outputs)!r}")
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", LESSONS if UNCUT else ["03", "08"])
+@pytest.mark.twice
+@pytest.mark.parametrize("number", LESSONS)
 def test_cells_that_run_again_show_the_same(number):
     lesson = nbformat.read(LESSONS[number], as_version=4)
     code = [i for i, cell in enumerate(lesson.cells) if cell.cell_type == "code"]
@@ -231,11 +211,10 @@ def test_cells_that_run_again_show_the_same(number):
     assert not found, "\n".join(["", *found])
 
 
-@pytest.mark.slow
+@pytest.mark.twice
 def test_a_look_at_the_early_network_after_the_end_is_not_called_early():
     lesson = nbformat.read(LESSONS["03"], as_version=4)
     code = [i for i, cell in enumerate(lesson.cells) if cell.cell_type == "code"]
     copy, look = (next(i for i in code if what in lesson.cells[i].source) for what in ("early_ema =", "final_ema ="))
     *_, figure = run_in_order(lesson, [*(i for i in code if i <= look), copy, look])
-    last = f"step {500 if UNCUT else 24}"
-    assert f"ema {last}, model {last}, ema {last}" in figure[-1].metadata.alt
+    assert "ema step 500, model step 500, ema step 500" in figure[-1].metadata.alt
