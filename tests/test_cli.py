@@ -282,7 +282,7 @@ def test_a_stopped_training_that_is_resumed_reaches_the_same_weights(tmp_path, c
         assert all(torch.equal(straight[name], halted[name]) for name in straight if name != "seconds")
 
 
-def test_ctrl_c_finishes_the_step_under_way(tmp_path, monkeypatch, small_training):
+def test_ctrl_c_finishes_the_step_under_way(tmp_path, monkeypatch, small_training, heard):
     update = Run.update
 
     def interrupted(run, *args, **options):

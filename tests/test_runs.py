@@ -27,6 +27,8 @@ from course_lib.train import Run, random_batches
 from course_lib.train import train as core_train
 from course_lib.weights import store
 
+pytestmark = pytest.mark.usefixtures("heard")
+
 TRAIN = ("train", "--channels", 8, 16)
 SIGNALS = [getattr(signal, name) for name in runs.ENDING if hasattr(signal, name)]
 FILES = ["denoiser.safetensors", "log.csv", "run.safetensors"]

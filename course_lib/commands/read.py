@@ -18,7 +18,8 @@ def run(args: Args) -> None:
     """Read line by line; a prompt that is refused is answered like the others, and the next one is read."""
     from course_lib.fruit.reader import Unread, read
 
-    for line in getattr(sys.stdin, "buffer", sys.stdin):
+    typed = sys.stdin or ()  # closed, as `<&-` does
+    for line in getattr(typed, "buffer", typed):
         line = line.decode("utf-8", errors="replace") if isinstance(line, bytes) else line
         prompt = line.removesuffix("\n").removesuffix("\r")
         try:

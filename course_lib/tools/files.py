@@ -50,7 +50,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         if error.errno and error.filename in (None, str(temporary)):
-            error.filename, error.filename2 = str(path), None  # the name that its reader knows
+            raise type(error)(error.errno, error.strerror, str(path)) from error  # the name that its reader knows
         raise
     finally:
         temporary.unlink(missing_ok=True)
