@@ -28,16 +28,19 @@ from course_lib.fruit.reader_words import (
     MEANING_BEHIND,
     NO_MISSPELLING,
     NOT,
+    OTHER_EMOJI,
     OTHER_FRUIT,
     PHRASES,
     PLACES,
     SAME,
+    SIGNS,
     SILENT,
     THINGS_TOO,
 )
 from course_lib.fruit.words import BACKDROPS, COLOURS, KINDS
 
 MAX_CHARACTERS, MAX_TYPED, SHOWN = 400, 40, 40
+FRACTION = re.compile(r"(?<!\w)[-−]\d+|:?\d+ ?[/⁄.:] ?\d+|\d+ ?%|[$€£] ?\d+")  # numbers that count no fruit
 OWN = {
     *NAMED,
     *COLOURS,
@@ -52,6 +55,9 @@ OWN = {
     "a",
     "or",
 }
+
+
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
 class Reading(NamedTuple):
@@ -86,6 +92,9 @@ def read(prompt: str) -> Reading:
     if not isinstance(prompt, str):
         raise TypeError(f"A caption is text, such as {EXAMPLE}, not {type(prompt).__name__}.")
     words = split(prompt)
+    if part := FRACTION.search(normal := unicodedata.normalize("NFKC", prompt)):
+        told = f'The model never learned what "{shown(part[0])}" would be of a fruit: it counts one or two.'
+        raise Unread(told, _suggest(split(normal.replace(part[0], " "))))
     if len(prompt) > MAX_CHARACTERS or len(words) > MAX_TYPED:
         long = f"The prompt is too long: {len(words)} words, {len(prompt)} characters."
         raise Unread(f"{long} Say it in at most {MAX_TYPED} words, for example {EXAMPLE}.")
@@ -113,11 +122,14 @@ def split(text: str) -> list[str]:
     for _ in range(2):  # normal forms of full-width and combined letters, and again what small letters make of them
         text = unicodedata.normalize("NFKC", text).casefold()
     text = "".join(c for c in text.replace("’", "'").replace("‘", "'") if unicodedata.category(c) != "Cf")
+    text = "".join(f" {SIGNS[c]} " if c in SIGNS else c for c in text)
+    text = re.sub(r"(\b(?:two|2)\b[^:,]*):", r"\1,", text)  # what follows are the two
     words = _cut(text)
     emoji = [fruit for sign, fruit in EMOJI.items() if sign in text]
     if emoji and not {SAME.get(w, w) for w in words} & ({*KINDS, "fruit"} - {"orange"} | {*emoji}):
-        words = _cut("".join(f" {EMOJI[c]} " if c in EMOJI else c for c in text))
-    return words
+        runs = re.sub(r"(.)\1+", lambda run: f"{len(run[0])} {run[1]}" if run[1] in EMOJI else run[0], text)
+        words = _cut("".join(f" {EMOJI[c]} " if c in EMOJI else c for c in runs))
+    return words or _cut("".join(f" {OTHER_EMOJI.get(c, '')} " for c in text))
 
 
 def _cut(text: str) -> list[str]:
@@ -220,14 +232,16 @@ def _check_choice(words: Sequence[str]) -> None:
 def _check_likeness(words: Sequence[str]) -> None:
     for place, word in enumerate(words):
         if word in LIKE and any(SAME.get(w, w) in NAMED for w in words[:place]):
-            raise Fault(f'The model never learned to compare: leave out what follows "{word}".', words[:place])
+            raise Fault(
+                f'The model never learned to compare: leave out what follows "{word.replace("_", " ")}".', words[:place]
+            )
 
 
 # Words that are not ours
 
 
 def _check_language(words: Sequence[str]) -> None:
-    strange = [word for word in words if not _ours(word) and word not in MEANING]
+    strange = [word for word in words if not _ours(word) and word not in MEANING and word not in OTHER_FRUIT]
     if not strange:
         return
     best, translated, hits = "", [], 0
@@ -242,12 +256,20 @@ def _check_language(words: Sequence[str]) -> None:
     if best:
         told = shown(" ".join(word for word in strange if word not in NOT))
         raise Fault(f'"{told}" is {best}, and the model learned English.', translated)
+    foreign = [word for word in strange if any(word in _dictionary(language) for language in LANGUAGES)]
+    if foreign and (nowhere := [word for word in strange if word not in foreign]):  # an article, and what it stands by
+        raise Fault(f'The model never learned the word "{shown(nowhere[0])}".')
 
 
 @cache
 def _dictionary(language: str, marks: bool = True) -> dict[str, str]:
     table = {phrase: own for own, phrases in LANGUAGES[language].items() for phrase in phrases.split(",")}
     normal = {" ".join(_cut(unicodedata.normalize("NFKC", phrase))): own for phrase, own in table.items()}
+    if language != "Vietnamese":  # there a mark makes another word
+        for phrase, own in list(normal.items()):
+            for plain in (_unmarked(phrase), phrase.translate(UMLAUTS)):
+                if not _ours(plain):
+                    normal.setdefault(plain, own)
     if not marks:
         normal = {_unmarked(phrase): own for phrase, own in reversed(normal.items())}  # of two alike the first counts
     return dict(sorted(normal.items(), key=lambda item: -len(item[0])))
@@ -310,7 +332,8 @@ def _known(words: Sequence[str]) -> list[str]:
         fruit_named = any(SAME.get(w, w) in NAMED or _near(w) in NAMED for w in (*before, *after))
         colour = MEANING.get(word)
         never = f'The model never learned the word "{shown(word)}".'
-        if colour and (fruit_named or word not in THINGS_TOO):
+        described = [SAME.get(w, w) in NAMED for w in after if SAME.get(w, w) not in SIZE_WORDS][:1] == [True]
+        if colour and (word not in THINGS_TOO or described or before[-1:] in (["in"], ["is"])):
             if after[:1] and SAME.get(after[0], after[0]) == "background":
                 colour = MEANING_BEHIND.get(word, colour)
             raise Fault(f"{never} The nearest colour that it knows is {colour}.", [*before, colour, *after])
@@ -318,8 +341,14 @@ def _known(words: Sequence[str]) -> list[str]:
             coloured = any(SAME.get(w, w) in COLOURS for w in before[-1:])
             rest = [*before, "fruit", *after] if coloured and not fruit_named else [*before, *after]
             raise Fault(f"{never} It knows eight fruits, and this is none of them.", rest)
+        if glued := [place for place in range(3, len(word) - 2) if _ours(word[:place]) and _ours(word[place:])]:
+            raise Fault(never, [*before, word[: glued[0]], word[glued[0] :], *after])
         if near := _near(word):
             raise Fault(never, [*before, near, *after])
+        if not described:  # a leaf of the fruit, and what was said of it
+            joint = max((i for i, w in enumerate(before) if SAME.get(w, w) in ("and", ",")), default=len(before))
+            kept = any(SAME.get(w, w) in (*NAMED, "background") for w in before[joint:])
+            before = before if kept else before[:joint]
         rest = [*before, *after] if fruit_named else []
         raise Fault(never, rest)
     put = [SAME.get(word, word) for word in words]

@@ -83,6 +83,7 @@ class Part(NamedTuple):
 
 
 _SAID_HUES = {f"{colour}_hue" for colour in COLOURS}
+_DESCRIBE = {*_SAID_HUES, *SIZE_WORDS}
 
 
 def arrange(words: Sequence[str]) -> tuple[list[Thing], str | None]:
@@ -158,7 +159,7 @@ def _parts(words: Sequence[str]) -> tuple[list[Part], list[str]]:
             if not bare:
                 if place < len(joints) and joint != "," and joints[place] in ("and", ","):
                     joints[place] = joint
-            elif named and "a" in waiting and "a" in piece and _SAID_HUES & {*waiting} and joint != ",":
+            elif named and "a" in waiting and "a" in piece and _DESCRIBE & {*waiting} and joint != ",":
                 kind = next(w for w in bare if w in NAMED)  # "a red and a green apple"
                 parts, between = [*parts, Part([*waiting, kind]), Part(piece)], [*between, ",", joint]
                 waiting = []
@@ -185,7 +186,10 @@ def _without_places(words: Sequence[str]) -> list[str]:
         described = not after or after[0] in (*COLOURS, *SIZE_WORDS, "orange_hue")
         if word == "in" and described:
             return _without_places([*before, *after])
-        where = word.replace("_", " ")
+        where, behind = word.replace("_", " "), [w for w in after if w in COLOURS or w in BACKDROPS]
+        if word == "on" and behind and not any(w in NAMED for w in after if w != "orange"):
+            told = f"The model never learned a background that is {behind[0]}."
+            raise Fault("A picture has one background." if behind[0] in BACKDROPS else told, before)
         if any(w in NAMED for w in before) and any(w in NAMED for w in after):
             raise Fault(f'The model never learned "{where}"; two fruits stand side by side.', [*before, "and", *after])
         raise Fault(f'The model never learned "{where}" here.', [*before, *after])
@@ -202,7 +206,8 @@ def _oranges(group: Sequence[str], alone: bool) -> list[str]:
             told.append(f"{word}_hue" if word in COLOURS else word)
             continue
         behind = others and group[place - 1 : place] != ["a"] and not any(w in COLOURS for w in group[:place])
-        colour = behind or after[:1] and after[0] in NAMED or not (alone or others)
+        shade = [w for w in after[:2] if w in COLOURS and w != "orange"] and after[1:2] and after[1] in NAMED
+        colour = behind or shade or after[:1] and after[0] in NAMED or not (alone or others)
         told.append("orange_hue" if colour else "orange")
     return told
 
@@ -212,6 +217,11 @@ def _pieces_of(group: Sequence[str]) -> list[list[str]]:
     kinds = [*dict.fromkeys(w for w in group if w in KINDS)]
     if len(kinds) < 2:
         return [list(group)]
+    bare = [w for w in group if w not in ("a", *SIZE_WORDS)]
+    if len(bare) == 3 and bare[0] in KINDS and bare[1] in _SAID_HUES and group.count("a") < 2:  # "an apple-green pear"
+        named, hue, kind = bare[0], bare[1].removesuffix("_hue"), bare[2]
+        mended = [*group[: group.index(named)], hue, kind]
+        raise Fault(f'"{named} {hue}" is no colour that the model learned.', mended)
     named = [w for w in group if w != "a" and w not in COUNTS]
     first = named[0] in KINDS and named[-1] not in KINDS  # whether the fruit comes before its colour
     pieces: list[list[str]] = [[]]

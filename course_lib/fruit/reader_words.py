@@ -24,9 +24,10 @@ ARTICLES = _words("a an the one 1 some my any")
 NOT = _words(
     "not no non without isn't isnt aren't arent except excluding never don't dont doesn't doesnt none nothing neither "
     "nor minus wasn't won't can't cannot instead exclude avoid skip unless lacking "
-    "what_but anything_but everything_but all_but instead_of rather_than other_than apart_from free_of"
+    "hardly barely scarcely what_but anything_but everything_but all_but instead_of rather_than other_than apart_from "
+    "free_of"
 )
-LIKE = _words("as than like unlike")  # what comes after them is only compared with
+LIKE = _words("as than like unlike size_of colour_of color_of shape_of")  # what comes after them is only compared with
 COUNTS = {"two": 2, "both": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 COUNTS |= dict.fromkeys(
     _words("eleven twelve dozen dozens several many few lots multiple hundred hundreds thousand"), 12
@@ -66,6 +67,9 @@ SAME |= dict.fromkeys(
 # Several words for one, in this order; words with "_" are the reader's own. KIND stands for any kind.
 _SIDE = r"(?:(?:to|on|at|in) )?(?:the |its )?(left|right)(?: hand)?(?: side)?"
 PHRASES = {
+    r"two (?:different )?(?:fruits|things|objects)(?=(?: ,)? .+ (?:and|&|,) )": "",
+    r"(?:in )?(?:the )?(size|colou?r|shape) of(?= (?:an? |the )?KIND)": r"\1_of",
+    r"(KIND) (coloured|colored|colour|color)(?= KIND)": r"\1-\2",
     r"(what|anything|everything|all) but": r"\1_but",
     r"(instead|rather|other|apart|free) (of|than|from)": r"\1_\2",
     r"water melons?": "watermelon",
@@ -123,7 +127,7 @@ OTHER_FRUIT = _words(
     apricots fig figs pomegranate pomegranates coconut coconuts tangerine tangerines mandarin mandarins clementine
     lychee lychees guava guavas durian avocado avocados tomato tomatoes cranberry cranberries nectarine nectarines
     plantain currant currants gooseberry dragonfruit persimmon quince olive olives date dates berry berries
-    cantaloupe satsuma
+    cantaloupe satsuma raisin raisins
     """
 )
 # Real words that are spelt nearly as a known one: no misspellings.
@@ -136,6 +140,11 @@ NO_MISSPELLING = _words(
 )
 
 EMOJI = {"🍌": "banana", "🍎": "apple", "🍏": "green apple", "🍉": "watermelon", "🍊": "orange", "🍋": "lemon"}
+SIGNS = {"red": "🔴🟥", "green": "🟢🟩", "yellow": "🟡🟨", "orange": "🟠🟧", "purple": "🟣🟪", "blue": "🔵🟦"}
+SIGNS |= {"brown": "🟤🟫", "white": "⚪⬜", "black": "⚫⬛", "no": "🚫❌⛔"}
+SIGNS = {sign: word for word, signs in SIGNS.items() for sign in signs}
+OTHER_EMOJI = {"🥭": "mango", "🍒": "cherries", "🥝": "kiwi", "🍅": "tomato", "🍑": "peach", "🍍": "pineapple"}
+OTHER_EMOJI |= {"🥥": "coconut", "🫐": "blueberries", "🍈": "melon", "🥑": "avocado", "🫒": "olive"}
 EMOJI |= {"🍐": "pear", "🍓": "strawberry", "🍇": "grapes"}
 
 # Other languages: English, and what is said for it; "" are words that say nothing. A phrase may be several words.
@@ -168,6 +177,7 @@ LANGUAGES = {
         "background": "nền",
         "beside": "bên cạnh,cạnh",
         "not": "không,chẳng,đừng",
+        "three": "ba",
         "two": "hai",
         "a": "một",
         "": "quả,trái,màu,chùm,nải,củ,cái,con,vẽ,hãy,một bức,ảnh,tranh,cho,tôi,có,của,được,là",
@@ -200,6 +210,7 @@ LANGUAGES = {
         "background": "fond",
         "beside": "à côté de,à côté d",
         "not": "pas,sans,non,aucun,aucune",
+        "three": "trois",
         "two": "deux",
         "a": "un,une",
         "": "le,la,les,des,du,de,d,l,dessine,dessinez,moi,s'il,te,plaît,vous,une image,photo,qui,est,couleur",
@@ -232,6 +243,7 @@ LANGUAGES = {
         "background": "hintergrund,grund",
         "beside": "neben",
         "not": "nicht,kein,keine,keinen,ohne",
+        "three": "drei",
         "two": "zwei",
         "a": "ein,eine,einen,einer,einem",
         "": "der,die,das,den,dem,bitte,zeichne,mal,male,mir,zeig,bild,von,ist",
@@ -264,6 +276,7 @@ LANGUAGES = {
         "background": "fondo",
         "beside": "al lado de,junto a",
         "not": "sin,ningún,ninguna",
+        "three": "tres",
         "two": "dos",
         "a": "un,una",
         "": "el,la,los,las,unos,unas,de,del,dibuja,dibújame,por,favor,imagen,que,es,color,racimo",
@@ -294,6 +307,7 @@ LANGUAGES = {
         "on": "在",
         "background": "背景",
         "not": "不要,不是,没有,不",
+        "three": "三",
         "two": "两,兩,二",
         "": "的,色,一,个,個,只,根,颗,串,张,图,图片,画,請,请,我,给,上,中,幅,条,片,一个",
     },
