@@ -776,3 +776,12 @@ def test_the_help_of_what_takes_prompts_lists_every_word_once(capsys, command):
     told = re.findall(r"[a-z]+", capsys.readouterr().out.partition("A prompt asks for")[2])
     words = {*KINDS, *COLOURS, *SCENE_BACKGROUNDS} - {"orange", "green", "blue"}  # those are two things each
     assert all(told.count(word) == 1 for word in words)
+
+
+def test_a_tilde_is_ones_own_folder_wherever_a_file_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert run("draw", "apple", "--out=~/apple.png") == 0
+    assert Image.open(tmp_path / "apple.png").size == (256, 256)
+    capsys.readouterr()
+    assert str(tmp_path / "no.safetensors") in refused(capsys, "generate", "apple", "--weights=~/no.safetensors")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from functools import partial
 
 import pytest
@@ -389,3 +390,20 @@ def test_a_log_that_was_there_before_the_run_is_put_aside(tmp_path):
     (tmp_path / "log.csv").write_text("mine", encoding="utf-8")
     assert run(*TRAIN, "--steps", 1, "--out", tmp_path) == 0
     assert (tmp_path / "log-1.csv").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signals")
+def test_asking_again_and_again_ends_in_one_line_too(tmp_path):
+    command = [sys.executable, "-m", "course_lib", *map(str, TRAIN), "--steps", "100000", "--out", tmp_path / "run"]
+    training = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "run").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(3)  # it is at work
+    while training.poll() is None and time.monotonic() < deadline:
+        training.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    said = training.communicate()[1].decode().replace("\r", "\n")
+    assert training.returncode == 130 and "Traceback" not in said
+    assert said.strip().splitlines()[-1].startswith("stopped")

@@ -14,6 +14,7 @@ from course_lib.commands.options import (
     check_begun,
     drawing,
     flag,
+    path_of,
     say,
 )
 
@@ -27,7 +28,7 @@ def options(command: Parser) -> None:
     ask(command, "--train-steps", between(1, 100_000), "how long to train each stage", 1000)
     ask(command, "--learning-rate", between(1e-6, 1.0), "the highest of each stage", 2e-3)
     flag(command, "--resume", "go on with a distillation that was stopped")
-    ask(command, "--weights", Path, "file of the teacher (default: the shipped denoiser)")
+    ask(command, "--weights", path_of, "file of the teacher (default: the shipped denoiser)")
     add_seed(command)
     add_out(command, "runs/few_steps.safetensors")
 

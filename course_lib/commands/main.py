@@ -14,7 +14,7 @@ from typing import TextIO
 
 from course_lib.commands import broken, distill, draw, evaluate, generate, judge, pictures, read, train
 from course_lib.commands.options import Parser, check_writable, note
-from course_lib.commands.runs import Stopped, on_signals, stop
+from course_lib.commands.runs import Stopped, on_signals
 
 COMMANDS = (draw, generate, read, train, distill, evaluate, pictures, judge, broken)
 
@@ -57,11 +57,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _stoppable(arguments: list[str]) -> int:
     """`_run`, which signals may end."""
-    try:
-        with on_signals(stop):
+    asked = []  # once is enough: what comes after it must not stop the stopping
+
+    def stop(number: int, frame: object) -> None:
+        if not asked:
+            asked.append(number)
+            raise Stopped(number)
+
+    with on_signals(stop):
+        try:
             return _run(arguments)
-    except KeyboardInterrupt as error:
-        with on_signals(lambda *_: None):  # asked once is enough
+        except KeyboardInterrupt as error:
+            asked.append(True)
             note(f"stopped. {error.how}" if isinstance(error, Stopped) and error.how else "stopped")
             return 128 + getattr(error, "number", signal.SIGINT)
 

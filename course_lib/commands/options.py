@@ -60,8 +60,15 @@ def between(low, high) -> Callable[[str], float]:
 
 def new_file(text: str) -> Path:
     """The argument type for a file to write: no folder may stand in its place."""
-    if os.path.isdir(text):
+    if (path := path_of(text)).is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder. Name a file.")
+    return path
+
+
+def path_of(text: str) -> Path:
+    """The argument type for a file or folder; a shell leaves the tilde of `--out=~/picture.png` as it is."""
+    with contextlib.suppress(RuntimeError):  # nobody's home
+        return Path(text).expanduser()
     return Path(text)
 
 
@@ -136,7 +143,7 @@ def add_out(command: Parser, usual: str, kind: Callable = new_file) -> None:
 
 def add_sampling(command: Parser) -> None:
     """`--weights`, `--steps` and `--guidance`, which the denoiser's own file decides unless they are given."""
-    ask(command, "--weights", Path, "file of the denoiser; one of the shipped ones, unless you name another")
+    ask(command, "--weights", path_of, "file of the denoiser; one of the shipped ones, unless you name another")
     text = "how many steps from noise to picture (default: as the denoiser was made for, 50, or 4 if it is distilled)"
     ask(command, "--steps", between(1, 1000), text)
     text = "guidance scale; 1 is plain conditional (default: as the denoiser was made for, 2, or 1 if it is distilled)"

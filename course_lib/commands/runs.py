@@ -31,11 +31,6 @@ class Stopped(KeyboardInterrupt):
         self.number, self.how = number, how
 
 
-def stop(number: int, frame: object) -> None:
-    """What a signal does to a command that has nothing to save."""
-    raise Stopped(number)
-
-
 @contextlib.contextmanager
 def on_signals(do: Callable[[int, object], None]) -> Iterator[None]:
     """Have the signals that end a program call `do`; one that is ignored, as by `nohup`, stays so.

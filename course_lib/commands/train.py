@@ -1,7 +1,6 @@
 """`train`: a denoiser of one's own, on the fruit, on scenes, or on a folder of pictures."""
 
 import csv
-import os
 from argparse import SUPPRESS, ArgumentTypeError, BooleanOptionalAction
 from itertools import count
 from pathlib import Path
@@ -19,6 +18,7 @@ from course_lib.commands.options import (
     flag,
     given,
     note,
+    path_of,
     say,
 )
 
@@ -46,9 +46,9 @@ def channel_count(text: str) -> int:
 
 def new_folder(text: str) -> Path:
     """The argument type for a folder to write into: no file may stand in its place."""
-    if os.path.isfile(text):
+    if (path := path_of(text)).is_file():
         raise ArgumentTypeError(f"{text} is a file. Name a folder.")
-    return Path(text)
+    return path
 
 
 def options(command: Parser) -> None:
@@ -64,7 +64,7 @@ def options(command: Parser) -> None:
     ask(command, "--learning-rate", between(1e-6, 1.0), text)
     flag(command, "--shuffle-captions", "the control: captions dealt out at random", SUPPRESS)
     about = command.add_mutually_exclusive_group()
-    ask(about, "--folder", Path, "train on these pictures, with their captions.csv")
+    ask(about, "--folder", path_of, "train on these pictures, with their captions.csv")
     flag(about, "--scenes", "train on pictures of one fruit and of two, 64 pixels wide", SUPPRESS)
     text = "mirror every second picture: twice as many, where left and right look alike (default: no)"
     command.add_argument("--flip", action=BooleanOptionalAction, default=SUPPRESS, help=text)

@@ -101,7 +101,7 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     """
     path = Path(path)
     if path.is_dir():
-        files = sorted(file.name for file in path.glob("*.safetensors"))
+        files = sorted((file.name for file in path.glob("*.safetensors")), key=lambda name: "denoiser" not in name)
         raise IsADirectoryError(f"{path} is a folder. Name a file in it{f', such as {files[0]}' if files else ''}.")
     if not path.is_file():
         raise FileNotFoundError(
