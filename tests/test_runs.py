@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from functools import partial
 
 import pytest
@@ -392,18 +391,12 @@ def test_a_log_that_was_there_before_the_run_is_put_aside(tmp_path):
     assert (tmp_path / "log-1.csv").read_text(encoding="utf-8") == "mine"
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signals")
-def test_asking_again_and_again_ends_in_one_line_too(tmp_path):
-    command = [sys.executable, "-m", "course_lib", *map(str, TRAIN), "--steps", "100000", "--out", tmp_path / "run"]
-    training = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "run").is_dir() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(3)  # it is at work
-    while training.poll() is None and time.monotonic() < deadline:
-        training.send_signal(signal.SIGINT)
-        time.sleep(0.01)
-    said = training.communicate()[1].decode().replace("\r", "\n")
-    assert training.returncode == 130 and "Traceback" not in said
-    assert said.strip().splitlines()[-1].startswith("stopped")
+def test_asking_once_more_while_a_command_ends_does_not_stop_it(monkeypatch, capsys):
+    def asks(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    told = cli.note
+    monkeypatch.setattr(cli, "_run", asks)
+    monkeypatch.setattr(cli, "note", lambda text: (asks(), told(text)))
+    assert run("draw", "apple") == 130
+    assert capsys.readouterr().err == "stopped\n"

@@ -60,7 +60,7 @@ def between(low, high) -> Callable[[str], float]:
 
 def new_file(text: str) -> Path:
     """The argument type for a file to write: no folder may stand in its place."""
-    if (path := path_of(text)).is_dir():
+    if os.path.isdir(path := path_of(text)):
         raise argparse.ArgumentTypeError(f"{text} is a folder. Name a file.")
     return path
 

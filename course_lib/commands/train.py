@@ -1,6 +1,7 @@
 """`train`: a denoiser of one's own, on the fruit, on scenes, or on a folder of pictures."""
 
 import csv
+import os
 from argparse import SUPPRESS, ArgumentTypeError, BooleanOptionalAction
 from itertools import count
 from pathlib import Path
@@ -46,7 +47,7 @@ def channel_count(text: str) -> int:
 
 def new_folder(text: str) -> Path:
     """The argument type for a folder to write into: no file may stand in its place."""
-    if (path := path_of(text)).is_file():
+    if os.path.isfile(path := path_of(text)):
         raise ArgumentTypeError(f"{text} is a file. Name a folder.")
     return path
 
