@@ -5,9 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib.captions import MAX_WORDS, build_vocabulary, decode
+from course_lib.captions import MAX_WORDS, build_vocabulary, decode, split_words
+from course_lib.fruit.worlds import read_with
 from course_lib.model import Denoiser, encode_for
-from course_lib.own.folder import changed_words, crop_and_scale, open_folder
+from course_lib.own.folder import MOST_WORDS, changed_words, crop_and_scale, open_folder
 from course_lib.own.houses import PAINTS, SKIES, THINGS, write_folder
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
@@ -303,6 +304,40 @@ def test_captions_may_be_longer_than_those_of_the_fruit(root):
     network = Denoiser(found.vocabulary, channels=(8,), max_words=found.tokens.shape[1])
     assert torch.equal(encode_for(network, found.captions), found.tokens)
     assert network(found.x0, torch.ones(2), found.tokens).shape == found.x0.shape
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        " ".join(f"{i:02}{'w' * 59}" for i in range(20)),
+        "a red house " + "-" * 600 + " at night",
+        "a red house" + " " * 3900 + "at night",
+        " ".join(["\u0390" * 30] * 16),  # of which small letters are three each
+        "a" * 100,
+    ],
+)
+def test_a_caption_of_many_characters_is_taken_by_its_folder_and_its_network(root, caption):
+    table(root, ("cat.png", caption), ("dog.jpg", "a dog"))
+    found = open_folder(root)
+    network = Denoiser(found.vocabulary, channels=(8,), max_words=found.tokens.shape[1])
+    assert decode(found.tokens, found.vocabulary)[0] == " ".join(split_words(caption, MOST_WORDS))
+    assert torch.equal(encode_for(network, caption), found.tokens[:1])
+    assert torch.equal(encode_for(network, read_with(network.config, caption).caption), found.tokens[:1])
+
+
+@pytest.mark.parametrize(
+    ("caption", "said"),
+    [
+        ("\u732b" * 560, "the word " + "\u732b" * 80 + "… has 560 characters. Put spaces between words."),
+        ("a cat" + "-" * 5000, "too long: 2 words, 5005 characters. Say it in at most 4000 characters."),
+        ("w " * 101, "too long: 101 words, 201 characters. Say it in at most 100 words."),
+    ],
+)
+def test_a_caption_that_is_too_long_is_refused_with_its_line_and_a_true_reason(root, caption, said):
+    table(root, ("cat.png", "a cat"), ("dog.jpg", caption))
+    assert "captions.csv, line 3: " in refusal(root) and said in refusal(root)
+    table(root, ("cat.png", caption), ("dog.jpg", caption))
+    assert "captions.csv: 2 captions h" in refusal(root) and "line 2" in refusal(root)
 
 
 @pytest.mark.parametrize("size", [0, 4, 30, 264, 32.0, "32"])
