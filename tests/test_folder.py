@@ -290,10 +290,25 @@ def test_a_tilde_is_the_home_folder(root, monkeypatch):
     assert (root.parent / "houses" / "captions.csv").exists()
 
 
-@pytest.mark.parametrize("ending", ["jfif", "jpe", "jp2", "heif", "heic", "avif", "APNG", "svg", "dng"])
+ANY_PICTURE = "jfif jpe jp2 heif heic avif APNG svg dng mpo j2c jpc jpf qoi exr icns srw pef insp cur jpg.txt PNG.part"
+
+
+@pytest.mark.parametrize("ending", ANY_PICTURE.split())
 def test_no_picture_is_left_out_in_silence(root, ending):
     (root / f"owl.{ending}").write_bytes(b"whatever it holds")
     assert f"owl.{ending} has no caption" in refusal(root)
+
+
+@pytest.mark.parametrize("name", ["owl", "owl.data", "owl.jpg (1)", "owl.jpg_large"])
+def test_a_picture_without_its_ending_is_one_by_how_it_begins(root, name):
+    Image.new("RGB", (40, 40)).save(root / name, format="JPEG")
+    assert f"{name} has no caption" in refusal(root)
+
+
+def test_what_lies_beside_a_picture_is_none(root):
+    for name in ("cat.png.txt", "dog.jpg.json", "dog.xmp", "README", "archive.zip"):
+        (root / name).write_text("about a picture", encoding="utf-8")
+    assert open_folder(root).files == ["cat.png", "dog.jpg"]
 
 
 def test_captions_may_be_longer_than_those_of_the_fruit(root):

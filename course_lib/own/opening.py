@@ -14,8 +14,12 @@ SIZE = 32  # side of a training picture in pixels
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF")  # no others are tried: some run programs
 ENDINGS = {  # of files that people call pictures, whether or not they can be opened
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
-    *(".jp2", ".j2k", ".jpx", ".jxl", ".avif", ".heic", ".heif", ".hif", ".ico", ".svg", ".psd", ".xcf", ".eps"),
-    *(".tga", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
+    *(".jif", ".jfi", ".mpo", ".jps", ".pns", ".insp", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".jpm", ".jph"),
+    *(".jxl", ".jxr", ".wdp", ".hdp", ".avif", ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif", ".qoi", ".bpg"),
+    *(".ico", ".cur", ".icns", ".svg", ".svgz", ".eps", ".ai", ".wmf", ".emf", ".psd", ".psb", ".xcf", ".kra", ".ora"),
+    *(".tga", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".pfm", ".exr", ".hdr", ".dds", ".sgi", ".ras", ".fits"),
+    *(".xbm", ".xpm", ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".srw", ".orf", ".pef"),
+    *(".rw2", ".rwl", ".raf", ".raw", ".3fr", ".fff", ".iiq", ".mrw", ".x3f", ".erf", ".kdc", ".dcr", ".mef", ".mos"),
 }
 STARTS = {  # of files of other kinds, however they are named
     b"%PDF": "a PDF page",
@@ -190,15 +194,36 @@ def _in_srgb(square: Image.Image, profile: bytes | None, mode: str) -> Image.Ima
     return ImageCms.profileToProfile(square.convert(needed), source, ImageCms.createProfile("sRGB"), outputMode="RGB")
 
 
+def _formats() -> list[str]:
+    """Those of `FORMATS` that Pillow has here: AVIF is new in it."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is meant as a picture: by its name, such as cat.jpg or cat.jpg.txt, or else by how it begins.
+
+    But beside a cat.jpg, cat.jpg.txt is something about it.
+    """
+    *_, before, last = ["", "", *(ending.casefold() for ending in path.suffixes)]
+    if last in ENDINGS or (before in ENDINGS and not path.with_suffix("").exists()):
+        return True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=_formats()):
+                return True
+    except Exception as error:  # a damaged file can make a decoder fail in any way
+        return isinstance(error, Image.DecompressionBombError)
+
+
 def read_picture(path: Path, size: int) -> tuple[Tensor, int, list[str]]:
     """A prepared picture, the shorter side it had, and what is odd about it. Raises BadPicture in plain words."""
-    Image.init()
-    formats = [name for name in FORMATS if name in Image.OPEN]  # AVIF is new in Pillow
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="PIL")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=formats) as image:
+            with Image.open(path, formats=_formats()) as image:
                 side = min(image.size)
                 odd = [ANIMATED] if image.format != "MPO" and getattr(image, "is_animated", False) else []
                 image.draft(None, (2 * size, 2 * size))  # a large JPEG is unpacked no larger than needed

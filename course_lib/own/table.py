@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from course_lib.own.opening import ENDINGS
+from course_lib.own.opening import ENDINGS, is_picture
 
 CAPTION_FILES = {"captions.csv": ("file", "caption"), "metadata.csv": ("file_name", "text")}  # name: its two columns
 
@@ -173,7 +173,7 @@ class Names:
         return [
             name
             for name, path in self.files.items()
-            if path.suffix.casefold() in ENDINGS and name not in self.told and path.resolve() not in real
+            if name not in self.told and path.resolve() not in real and is_picture(path)
         ]
 
     def linked_outside(self, names: Sequence[str]) -> list[str]:
