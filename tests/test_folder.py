@@ -222,7 +222,12 @@ def test_subfolders_are_fine_and_hidden_files_are_no_pictures(root):
         (b'"' + b"a" * 200_000, "captions.csv, line 1: field larger than field limit"),
         (b"file,caption\n", "names no picture"),
         ("file,caption\ncat.png,a caf\u00e9 cat".encode("latin-1"), "no UTF-8 text"),
-        (b'file,caption\ncat.png,"a cat\n', "dog.jpg has no caption"),
+        (b'"file,caption\ncat.png,a cat', "captions.csv, line 1: a quote is never closed"),
+        (b"file,caption\n" + b'cat.png,"a cat\n' + b"x" * 200_000, "line 2: field larger than field limit"),
+        (
+            b"caption,file,x\na red cat, by day,cat.png\ndog,dog.jpg,",
+            "there is no file by day, but cat.png in another column.",
+        ),
         ("file,caption\ncat.png,a cat".encode("utf-16"), "no UTF-8 text"),
         ("file,caption\ncat.png,a cat".encode("utf-16-le"), 'Save it as "CSV UTF-8"'),
         (b"file,caption,\ncat.png,a cat, red\ndog.jpg,a dog,\n", "line 2: more columns than in the first line"),
@@ -245,6 +250,47 @@ def test_harmless_commas_and_spaces_are_no_faults(root, content, captions):
     (root / "captions.csv").write_text(content, encoding="utf-8")
     found = open_folder(root)
     assert found.captions == captions and len(found.notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ('file,caption\ncat.png,"a red cat\ndog.jpg,a green dog', 2),
+        ('file,caption\ncat.png,a red cat\ndog.jpg,"a green dog', 3),
+        ('file,caption\ncat.png,a red cat\ndog.jpg,"a green dog\n', 3),
+        ('file,caption\r\ncat.png,"a cat\r\n that is red"\r\ndog.jpg,"a green dog\r\n\r\n', 4),
+        ('file,caption\ncat.png,"a red cat\ndog.jpg,"a green dog"\n', 2),
+        ('file;note;caption\ncat.png;"a\nb";"a red cat\ndog.jpg;;"a green dog; asleep"\n', 3),
+        ('caption,file\n"a red cat,cat.png\n"a green dog",dog.jpg\n', 2),
+        ('caption,file\na red cat,cat.png\n"a green dog,dog.jpg', 3),
+    ],
+)
+def test_a_quote_that_is_never_closed_is_told_and_nothing_that_it_swallows(root, content, line):
+    (root / "captions.csv").write_bytes(content.encode())
+    said = f"captions.csv, line {line}: a quote is never closed. Write one at the end of the caption."
+    assert refusal(root).endswith(f"one thing to mend.\n- {said}")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["caption,file,x\na red cat, by day,cat.png\na dog,dog.jpg,", "file,caption\ncat.png,a cat, red\ndog.jpg,dog"],
+)
+def test_a_picture_in_a_line_with_a_comma_too_many_is_not_said_to_have_no_caption(root, content):
+    (root / "captions.csv").write_text(content, encoding="utf-8")
+    assert "one thing to mend" in refusal(root) and 'A comma in a caption needs "quotes".' in refusal(root)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "file,caption,notes\ncat.png,a cat,by day\ndog.jpg,a dog,mine",
+        "file,caption,n\ncat.png,a cat,red\ndog.jpg,a dog\nb.png,b",
+    ],
+)
+def test_a_caption_cut_at_a_comma_without_a_space_is_noticed_where_it_is_likely(root, content):
+    Image.new("RGB", (40, 40)).save(root / "b.png")
+    (root / "captions.csv").write_text(content + "\nb.png,b,mine" * ("b.png" not in content), encoding="utf-8")
+    assert any("1 caption may be cut at a comma, in line 2:" in note for note in open_folder(root).notes)
 
 
 def test_a_caption_cut_at_a_comma_is_noticed(root):

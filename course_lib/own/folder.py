@@ -29,6 +29,8 @@ RARE_WORD = 5  # a word in fewer captions than this is hardly learned
 EXAMPLES = 3  # of faults of one kind are told; more are counted
 MANY = {  # the kinds of faults, where there are several of one
     "columns": 'lines have more columns than the first line. A comma in a caption needs "quotes"',
+    "comma": 'lines name a file further on than they should. A comma in a caption needs "quotes"',
+    "quote": "quotes are never closed. Write one at the end of each caption",
     "empty": "captions hold no word",
     "long": f"captions have more than {MOST_WORDS} words",
     "wide": f"captions have more than {PER_WORD * MOST_WORDS} characters",
@@ -129,6 +131,8 @@ def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder
     if not lines and not faults:
         faults.append(Fault("", "", f"{table.name} names no picture.", ""))
     names = Names(root)
+    names.captioned |= {names.within(fault.about) for fault in faults} & names.files.keys()
+    swallowed = any(fault.kind == "quote" for fault in faults)
     good: list[tuple[str, str, Tensor, int]] = []  # name, caption, picture, the shorter side it had
     odd: dict[str, list[str]] = defaultdict(list)  # what is odd, and the names of the pictures
     for line, name, caption in bar(lines):
@@ -148,7 +152,7 @@ def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder
             odd[kind].append(name)
         if len(faults) == before:
             good.append((name, caption, picture, side))
-    if lines:  # a captions file that could not be read says nothing about the pictures
+    if lines and not swallowed:  # a captions file that could not be read says nothing about the pictures
         for name in names.bare():
             said = f"{shorten(name)} has no caption. Add a line for it to {table.name}, or take it out."
             faults.append(Fault("bare", "", said, shorten(name)))

@@ -8,11 +8,30 @@ import posixpath
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from course_lib.own.opening import ENDINGS, is_picture
 
+END = "\0"  # a line of its own after the last one: where it is part of a cell, a quote was never closed
+GOING_ON = (
+    "and",
+    "or",
+    "with",
+    "without",
+    "in",
+    "on",
+    "at",
+    "by",
+    "of",
+    "from",
+    "to",
+    "under",
+    "over",
+    "near",
+    "behind",
+)
 CAPTION_FILES = {"captions.csv": ("file", "caption"), "metadata.csv": ("file_name", "text")}  # name: its two columns
 
 
@@ -62,36 +81,93 @@ def read_captions(path: Path) -> tuple[list[tuple[int, str, str]], list[Fault], 
         said = f'{path.name} is no UTF-8 text. Save it as "CSV UTF-8" in a spreadsheet, as UTF-8 in a text editor.'
         return [], [Fault("", "", said, "")], []
     between = max(",;\t", key=text.split("\n", 1)[0].count)  # not every spreadsheet writes commas
-    spaced = between + ' "' in text  # else the quotes after a space would be letters
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=spaced)
-    lines, faults, cut = [], [], []
-    try:
-        head = next(reader, [])
-        columns = [name.strip().casefold() for name in head]
-        if not set(wanted) <= set(columns):
-            found = ", ".join(columns) or "nothing"
-            said = f"{path.name} must begin with the line {','.join(wanted)} but begins with {found:.80}."
-            return [], [Fault("", "", said, "")], []
-        named = max(i for i, name in enumerate(columns) if name) + 1
-        after = columns.index(wanted[1]) + 1
-        for cells in reader:
-            where = f"line {reader.line_num}"
-            if not any(cell.strip() for cell in cells):
-                continue
-            if any(cell.strip() for cell in cells[named:]):
-                said = 'more columns than in the first line. A comma in a caption needs "quotes".'
-                faults.append(Fault("columns", where, said, ""))
-                continue
-            cells += [""] * (named - len(cells))
-            if after < named and cells[after][:1] == " " != head[after][:1]:  # people write a space after a comma
-                cut.append(where)
-            name, caption = (cells[columns.index(column)].strip() for column in wanted)
-            lines.append((reader.line_num, name, caption))
-    except csv.Error as error:
-        faults.append(Fault("", f"line {reader.line_num}", f"{error}.", ""))
+    rows, unread = _rows(text, between)
+    if unread and not rows:
+        return [], unread, []
+    _, _, head = rows.pop(0)
+    columns = [name.strip().casefold() for name in head]
+    if not set(wanted) <= set(columns):
+        found = ", ".join(columns) or "nothing"
+        said = f"{path.name} must begin with the line {','.join(wanted)} but begins with {found:.80}."
+        return [], [Fault("", "", said, "")], []
+    named = max(i for i, name in enumerate(columns) if name) + 1
+    file_at, caption_at = (columns.index(column) for column in wanted)
+    lines, faults, beyond = [], [], []
+    for first, last, cells in rows:
+        where, pictures = f"line {last}", [cell.strip() for cell in cells if _is_named_picture(cell)]
+        if opened := _open_quote(cells, first, between):
+            faults.append(_unclosed(opened))
+            continue
+        if any(cell.strip() for cell in cells[named:]):
+            said = 'more columns than in the first line. A comma in a caption needs "quotes".'
+            faults.append(Fault("columns", where, said, "".join(pictures[:1])))
+            continue
+        beyond.append((where, cells[caption_at + 1] if caption_at + 1 < min(named, len(cells)) else None))
+        cells += [""] * (named - len(cells))
+        name, caption = cells[file_at].strip(), cells[caption_at].strip()
+        if caption_at < file_at and not _is_named_picture(name) and pictures and not os.path.exists(path.parent / name):
+            said = f"there is no file {shorten(name)}, but {shorten(pictures[0])} in another column."
+            faults.append(Fault("comma", where, f'{said} A comma in a caption needs "quotes".', pictures[0]))
+            continue
+        lines.append((last, name, caption))
+    cut = _cut(beyond, "".join(head[caption_at + 1 : caption_at + 2]))
     those = "1 caption" if len(cut) == 1 else f"{len(cut)} captions"
     notes = [f'{those} may be cut at a comma, in {", ".join(cut[:3])}: a comma needs "quotes".'] if cut else []
-    return lines, faults, notes
+    return lines, faults + unread, notes
+
+
+def _rows(text: str, between: str) -> tuple[list[tuple[int, int, list[str]]], list[Fault]]:
+    """The rows that are not blank, each with its first and last line, and what is wrong if they cannot be read on."""
+    lines = chain(io.StringIO(text if text.endswith("\n") else text + "\n", newline=""), [END])
+    spaced = between + ' "' in text  # else the quotes after a space would be letters
+    reader = csv.reader(lines, delimiter=between, skipinitialspace=spaced)
+    rows, line = [], 1
+    try:
+        for cells in reader:
+            if not rows and (opened := _open_quote(cells, line, between)):
+                return [], [_unclosed(opened)]
+            if not rows or (cells != [END] and any(cell.strip() for cell in cells)):
+                rows.append((line, reader.line_num, cells))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        return rows, [Fault("quote", f"line {line}", f"{error}. Is a quote opened there and never closed?", "")]
+    return rows, []
+
+
+def _is_named_picture(cell: str) -> bool:
+    """Whether it is the name of a picture file."""
+    return os.path.splitext(cell.strip().strip('"'))[1].casefold() in ENDINGS
+
+
+def _open_quote(cells: Sequence[str], line: int, between: str) -> int | None:
+    """In which line a row that begins in `line` opens a quote that is closed too late, after another picture, or never.
+
+    A caption of several lines is fine, but it names no picture.
+    """
+    for cell in cells:
+        rows = io.StringIO(cell, newline="").readlines()
+        if len(rows) > 1 and (rows[-1].endswith(END) or any(map(_is_named_picture, between.join(rows).split(between)))):
+            return line
+        line += max(0, len(rows) - 1)
+    return None
+
+
+def _unclosed(line: int) -> Fault:
+    return Fault("quote", f"line {line}", "a quote is never closed. Write one at the end of the caption.", "")
+
+
+def _cut(beyond: Sequence[tuple[str, str | None]], head: str) -> list[str]:
+    """Where a caption may go on in the column after it, of which these are the lines, the cells and the head.
+
+    So it is if a space follows the comma there but not in the head, if the cell begins as no note does, or if most
+    lines end before it.
+    """
+    few = 2 * sum(cell is not None for _, cell in beyond) < len(beyond)
+    return [
+        where
+        for where, cell in beyond
+        if cell and cell.strip() and (few or cell[0] == " " != head[:1] or cell.split()[0].casefold() in GOING_ON)
+    ]
 
 
 def listing(root: Path) -> dict[str, Path]:
