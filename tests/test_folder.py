@@ -186,6 +186,29 @@ def test_an_absolute_name_inside_the_folder_is_a_name_in_it(root, tmp_path, monk
         open_folder(".")
 
 
+def test_a_name_that_comes_back_to_the_folder_is_a_name_in_it(root, tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "door").symlink_to(root)
+    (root / "inside").symlink_to(tmp_path / "far")
+    Image.new("RGB", (40, 40)).save(tmp_path / "far" / "owl.png")
+    door = tmp_path / "far" / "door"
+    for cat in (
+        "../pets/cat.png",
+        "more/../../pets/cat.png",
+        f"{door}/cat.png",
+        f"{root}/cat.png",
+        "..\\pets\\cat.png",
+    ):
+        for owl in ("inside/owl.png", "../pets/inside/owl.png", f"{door}/inside/owl.png"):
+            table(root, (cat, "a cat"), ("dog.jpg", "a dog"), (owl, "an owl"))
+            for path in (root, door):
+                assert open_folder(path).files == ["cat.png", "dog.jpg", "inside/owl.png"]
+    table(root, ("../door/cat.png", "a cat"), ("dog.jpg", "a dog"), ("inside/owl.png", "an owl"))
+    assert open_folder(door).files[0] == "cat.png"
+    table(root, ("../pets/cat.png", "a cat"), ("cat.png", "a cat"), ("../pet/cat.png", "a cat"))
+    assert "cat.png has a caption already" in refusal(root) and "../pet/cat.png leads out" in refusal(root)
+
+
 def test_a_linked_folder_is_a_folder_and_may_run_in_circles(root, tmp_path):
     Image.new("RGB", (40, 40)).save(root / "owl.png")
     (root / "inside").mkdir()
@@ -296,6 +319,27 @@ def test_a_caption_cut_at_a_comma_without_a_space_is_noticed_where_it_is_likely(
 def test_a_caption_cut_at_a_comma_is_noticed(root):
     (root / "captions.csv").write_text("file,caption,note\ncat.png,a cat, red,\ndog.jpg,a dog,mine", encoding="utf-8")
     assert any("1 caption may be cut at a comma, in line 2:" in note for note in open_folder(root).notes)
+
+
+def test_what_is_there_but_no_picture_is_called_what_it_is(root):
+    (root / "a.png").mkdir()
+    (root / "b.png").symlink_to(root / "nowhere.png")
+    (root / "cat.png").rename(root / ".c.png")
+    said = ["a.png is a folder", "b.png is a link that leads nowhere", ".c.png is hidden"]
+    for words in said:
+        table(root, (words.split()[0], "a cat"), ("dog.jpg", "a dog"))
+        assert f"line 2: {words}" in refusal(root) and "there is no file" not in refusal(root)
+    table(root, *[(words.split()[0], "a cat") for words in said], ("dog.jpg", "a dog"))
+    assert "3 names are those of folders, hidden files or broken links. Name pictures: line 2, a.png" in refusal(root)
+
+
+@pytest.mark.parametrize("act", [open_folder, write_folder])
+def test_a_folder_without_a_name_is_refused(act):
+    for path in (None, 3, b"pets", ["pets"]):
+        with pytest.raises(TypeError, match="path must be the name of a folder, such as 'my_pictures', not "):
+            act(path)
+    with pytest.raises(ValueError, match="path is empty"):
+        act("")
 
 
 def test_a_missing_folder_or_table_says_what_to_do(tmp_path, root):

@@ -4,7 +4,6 @@ Whatever is wrong is said at once, for the whole folder, and nothing is half don
 none and a list of what to mend.
 """
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from course_lib.noise import Pictures, Tokens
 from course_lib.own.opening import SIZE, BadPicture, read_picture
 from course_lib.own.opening import crop_and_scale as crop_and_scale
 from course_lib.own.opening import prepare as prepare
-from course_lib.own.table import Fault, Names, captions_file, read_captions, shorten
+from course_lib.own.table import Fault, Names, captions_file, folder_path, read_captions, shorten
 from course_lib.tools.bars import Bar, no_bar
 
 MOST_WORDS = 100  # in one caption of one's own
@@ -41,6 +40,7 @@ MANY = {  # the kinds of faults, where there are several of one
     "ending": "names lack the ending of their file. Write whole names",
     "case": "names and their files differ in capital letters. Write them alike",
     "missing": "lines name a file that is not there",
+    "unusable": "names are those of folders, hidden files or broken links. Name pictures",
     "large": "pictures have too many pixels. Make them smaller, a thousand pixels wide is plenty",
     "closed": "pictures may not be read by you. Change their permissions",
     "format": "files are no pictures that can be opened. Save them as PNG or JPEG",
@@ -113,13 +113,14 @@ def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder
     The folder holds pictures (PNG, JPEG, WebP, GIF, BMP, TIFF, JPEG 2000, and AVIF where Pillow has it; subfolders are
     fine) and `captions.csv`, a text file with the first line `file,caption` and then a line for each picture. Instead,
     `metadata.csv` with the columns `file_name,text` may be there, as the `imagefolder` of Hugging Face's `datasets`
-    has it. A caption may have up to 100 words, and a word 100 characters; the tokens are as long as the
-    longest caption needs, with a place for every 40 characters, and never under 12.
+    has it. A caption may have up to 100 words, and a word 100 characters; the tokens are as long as the longest
+    needs, with a place for every 40 characters, and never under 12.
 
-    size: side of the pictures in pixels, a multiple of 8 from 8 to 256. Raises FileNotFoundError without a folder or a
-    captions file in it; ValueError if something in it is wrong, or size is, with a list of all that must be mended.
+    size: side of the pictures in pixels, a multiple of 8 from 8 to 256. Raises TypeError if path is no name;
+    FileNotFoundError without a folder or a captions file in it; ValueError if size is wrong, or if something in the
+    folder is, with a list of all that must be mended.
     """
-    root = Path(os.path.abspath(os.path.expanduser(path)))
+    root = folder_path(path)
     if type(size) is not int or size % 8 or not 8 <= size <= 256:
         raise ValueError(f"size must be a multiple of 8 from 8 to 256, not {size!r}.")
     if root.is_file():

@@ -49,6 +49,15 @@ def shorten(text: str) -> str:
     return text if len(text) <= 80 else text[:80] + "…"
 
 
+def folder_path(path: str | Path) -> Path:
+    """Where a folder lies, from the root on. Raises TypeError if its name is none, ValueError if it is empty."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be the name of a folder, such as 'my_pictures', not {type(path).__name__}.")
+    if not str(path):
+        raise ValueError("path is empty. Name the folder, such as 'my_pictures', or '.' for the one you are in.")
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
 def captions_file(root: Path) -> Path:
     """The captions file of a folder. Raises FileNotFoundError, which says what to do with a file that looks like it."""
     for name in CAPTION_FILES:
@@ -196,7 +205,7 @@ class Names:
     """The names of a captions file, looked up among the files of its folder."""
 
     def __init__(self, root: Path):
-        self.root, self.files = root, listing(root)
+        self.root, self.real, self.files = root, Path(os.path.realpath(root)), listing(root)
         self.told: dict[str, int] = {}  # each name and the line that has it
         self.captioned: set[str] = set()  # names of files that some line is meant for
         self.alike: dict[str, list[str]] = defaultdict(list)  # names of files that differ in capitals and ending only
@@ -206,9 +215,13 @@ class Names:
     def within(self, name: str) -> str:
         """A name as it is looked up: from the folder on, with slashes."""
         name = unicodedata.normalize("NFC", posixpath.normpath(name.replace("\\", "/"))) if name else ""
-        for root in (self.root, self.root.resolve()):
-            if name.startswith((start := root.as_posix().rstrip("/")) + "/"):
-                return name[len(start) + 1 :]
+        if not (name.startswith("../") or os.path.isabs(name)):
+            return name
+        for root in (self.root, self.real):  # a folder and what is linked to it may have different parents
+            path = Path(os.path.normpath(root / name))
+            for above in path.parents:
+                if os.path.realpath(above) == str(self.real):
+                    return path.relative_to(above).as_posix()
         return name
 
     def fault(self, name: str, line: int, suggest: bool) -> Fault | None:
@@ -225,7 +238,7 @@ class Names:
         if name in self.files:
             self.captioned.add(name)
             path = self.files[name]
-            if path.is_symlink() and not path.resolve().is_relative_to(self.root.resolve()):
+            if path.is_symlink() and not path.resolve().is_relative_to(self.real):
                 said = f"{shown} is a link that leads out of the folder. Put the picture itself inside."
                 return Fault("outside", where, said, shown)
             return None
@@ -239,9 +252,22 @@ class Names:
             self.captioned.add(same[0])
             said = f"{shown} and its file differ in capital letters. Write {same[0]}."
             return Fault("case", where, said, f"{shown} for {same[0]}")
+        if said := self._no_picture(name):
+            return Fault("unusable", where, f"{shown} {said}", shown)
         near = same or alike or (difflib.get_close_matches(name[:200], self.files, n=1) if suggest else [])
         hint = f" Did you mean {near[0]}?" if near else ""
         return Fault("missing", where, f"there is no file {shown}.{hint}", shown + (f" ({near[0]}?)" if near else ""))
+
+    def _no_picture(self, name: str) -> str:
+        """What lies under a name that is not listed."""
+        path = self.root / name
+        if os.path.isdir(path):
+            return "is a folder, no picture. Name the pictures in it."
+        if os.path.islink(path) and not os.path.exists(path):
+            return "is a link that leads nowhere. Put the picture itself there."
+        if os.path.isfile(path) and f"/{name}".count("/."):
+            return "is hidden. Give it, and the folders it is in, names that begin with no dot."
+        return ""
 
     def bare(self) -> list[str]:
         """The pictures that no line is meant for, under any of their names."""
@@ -254,5 +280,4 @@ class Names:
 
     def linked_outside(self, names: Sequence[str]) -> list[str]:
         """Those of some pictures whose files lie elsewhere, in folders that are linked."""
-        root = self.root.resolve()
-        return [name for name in names if not self.files[name].resolve().is_relative_to(root)]
+        return [name for name in names if not self.files[name].resolve().is_relative_to(self.real)]
