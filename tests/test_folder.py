@@ -205,8 +205,20 @@ def test_a_name_that_comes_back_to_the_folder_is_a_name_in_it(root, tmp_path):
                 assert open_folder(path).files == ["cat.png", "dog.jpg", "inside/owl.png"]
     table(root, ("../door/cat.png", "a cat"), ("dog.jpg", "a dog"), ("inside/owl.png", "an owl"))
     assert open_folder(door).files[0] == "cat.png"
+    (root / "dog.jpg").rename(root / "d:1.jpg")  # no name on Windows, but none that leads elsewhere
+    table(root, ("cat.png", "a cat"), ("d:1.jpg", "a dog"), ("inside/owl.png", "an owl"))
+    assert open_folder(root).files[1] == "d:1.jpg"
     table(root, ("../pets/cat.png", "a cat"), ("cat.png", "a cat"), ("../pet/cat.png", "a cat"))
     assert "cat.png has a caption already" in refusal(root) and "../pet/cat.png leads out" in refusal(root)
+
+
+def test_accents_may_be_spelled_in_either_way(root):
+    ways = ["caf\u00e9", "cafe\u0301"]
+    for there in ways:
+        root = root.rename(root.with_name(there))
+        for said in ways:
+            table(root, (f"{root.parent}/{said}/cat.png", "a cat"), (f"../{said}/dog.jpg", "a dog"))
+            assert open_folder(root).files == ["cat.png", "dog.jpg"]
 
 
 def test_a_linked_folder_is_a_folder_and_may_run_in_circles(root, tmp_path):
@@ -301,6 +313,11 @@ def test_a_quote_that_is_never_closed_is_told_and_nothing_that_it_swallows(root,
 def test_a_picture_in_a_line_with_a_comma_too_many_is_not_said_to_have_no_caption(root, content):
     (root / "captions.csv").write_text(content, encoding="utf-8")
     assert "one thing to mend" in refusal(root) and 'A comma in a caption needs "quotes".' in refusal(root)
+
+
+def test_columns_that_are_swapped_are_not_taken_for_a_comma(root):
+    table(root, ("cat.png", "a cat", ""), ("dog.jpg", "a dog", ""), head=("caption", "file", "notes"))
+    assert "2 lines name a file that is not there: line 2, a cat" in refusal(root)
 
 
 @pytest.mark.parametrize(

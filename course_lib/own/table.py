@@ -103,20 +103,21 @@ def read_captions(path: Path) -> tuple[list[tuple[int, str, str]], list[Fault], 
     file_at, caption_at = (columns.index(column) for column in wanted)
     lines, faults, beyond = [], [], []
     for first, last, cells in rows:
-        where, pictures = f"line {last}", [cell.strip() for cell in cells if _is_named_picture(cell)]
+        where = f"line {last}"
         if opened := _open_quote(cells, first, between):
             faults.append(_unclosed(opened))
             continue
         if any(cell.strip() for cell in cells[named:]):
             said = 'more columns than in the first line. A comma in a caption needs "quotes".'
-            faults.append(Fault("columns", where, said, "".join(pictures[:1])))
+            faults.append(Fault("columns", where, said, next(filter(_is_named_picture, cells), "").strip()))
             continue
         beyond.append((where, cells[caption_at + 1] if caption_at + 1 < min(named, len(cells)) else None))
         cells += [""] * (named - len(cells))
         name, caption = cells[file_at].strip(), cells[caption_at].strip()
-        if caption_at < file_at and not _is_named_picture(name) and pictures and not os.path.exists(path.parent / name):
-            said = f"there is no file {shorten(name)}, but {shorten(pictures[0])} in another column."
-            faults.append(Fault("comma", where, f'{said} A comma in a caption needs "quotes".', pictures[0]))
+        later = next(filter(_is_named_picture, cells[file_at + 1 :]), "").strip()
+        if caption_at < file_at and later and not _is_named_picture(name) and not os.path.exists(path.parent / name):
+            said = f"there is no file {shorten(name)}, but {shorten(later)} in another column."
+            faults.append(Fault("comma", where, f'{said} A comma in a caption needs "quotes".', later))
             continue
         lines.append((last, name, caption))
     cut = _cut(beyond, "".join(head[caption_at + 1 : caption_at + 2]))
@@ -192,7 +193,12 @@ def listing(root: Path) -> dict[str, Path]:
             name for name in folders if not name.startswith(".") and not (linked and Path(here, name).is_symlink())
         )
         found |= {(inside / name).as_posix(): Path(here, name) for name in sorted(files) if not name.startswith(".")}
-    return {unicodedata.normalize("NFC", name): path for name, path in found.items() if path.is_file()}
+    return {_composed(name): path for name, path in found.items() if path.is_file()}
+
+
+def _composed(name: str) -> str:
+    """A name whose accents are parts of their letters, as not all file systems keep them."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _bare(name: str) -> str:
@@ -214,13 +220,17 @@ class Names:
 
     def within(self, name: str) -> str:
         """A name as it is looked up: from the folder on, with slashes."""
-        name = unicodedata.normalize("NFC", posixpath.normpath(name.replace("\\", "/"))) if name else ""
-        if not (name.startswith("../") or os.path.isabs(name)):
-            return name
+        name = posixpath.normpath(name.replace("\\", "/")) if name else ""
+        if name.startswith("../") or os.path.isabs(name):
+            name = self._back_inside(name)
+        return _composed(name)
+
+    def _back_inside(self, name: str) -> str:
+        """A name that leads out of the folder and back again, or begins above it, without its way there."""
         for root in (self.root, self.real):  # a folder and what is linked to it may have different parents
             path = Path(os.path.normpath(root / name))
             for above in path.parents:
-                if os.path.realpath(above) == str(self.real):
+                if _composed(os.path.realpath(above)) == _composed(str(self.real)):
                     return path.relative_to(above).as_posix()
         return name
 
@@ -233,8 +243,6 @@ class Names:
             return Fault(
                 "twice", where, f"{shown} has a caption already, in line {before}. Keep one of the two.", shown
             )
-        if name.startswith(("/", "../")) or name == ".." or name[1:2] == ":":
-            return Fault("outside", where, f"{shown} leads out of the folder. Put the picture inside.", shown)
         if name in self.files:
             self.captioned.add(name)
             path = self.files[name]
@@ -242,6 +250,8 @@ class Names:
                 said = f"{shown} is a link that leads out of the folder. Put the picture itself inside."
                 return Fault("outside", where, said, shown)
             return None
+        if name.startswith(("/", "../")) or name == ".." or name[1:2] == ":":
+            return Fault("outside", where, f"{shown} leads out of the folder. Put the picture inside.", shown)
         alike = self.alike.get(_bare(name), [])
         same = [other for other in alike if other.casefold() == name.casefold()]
         if len(alike) == 1 and name.casefold() == _bare(name):
