@@ -350,6 +350,16 @@ def test_colours_said_without_a_profile_are_noted(tmp_path, noted, parts):
     assert read_picture(tmp_path / "c.png", 8)[2] == [opening.OTHER] * noted
 
 
+@pytest.mark.parametrize("name", ["c.jpg", "c.webp"])
+@pytest.mark.parametrize(("index", "noted"), [("R98", False), ("R03", True)])
+def test_colours_that_a_camera_says_without_a_profile_are_noted(tmp_path, name, index, noted):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA005] = {1: index}
+    image = Image.new("RGB", (16, 16), BRICK)
+    assert opened(image, tmp_path / name, exif=exif)[1] == [opening.OTHER] * noted
+    assert opened(image, tmp_path / name, exif=exif, icc_profile=DISPLAY_P3)[1] == []
+
+
 def test_greys_have_no_primaries_but_a_gamma(tmp_path):
     for parts, noted in (({"cHRM": P3_POINTS}, []), ({"gAMA": LINEAR}, [opening.OTHER])):
         (tmp_path / "g.png").write_bytes(png(8, 0, b"\7" * 16, **parts))

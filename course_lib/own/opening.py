@@ -205,9 +205,17 @@ def _in_srgb(square: Image.Image, profile: bytes | None, mode: str) -> Image.Ima
 
 
 def _has_other_colours(path: Path, image: Image.Image) -> bool:
-    """Whether a PNG file says, but not with a profile, that its colours are no sRGB. Source: PNG, 3rd edition, 4.3."""
-    if image.format != "PNG" or image.info.get("icc_profile"):
+    """Whether a file says, but not with a profile, that its colours are no sRGB.
+
+    Sources: PNG, 3rd edition, 4.3; for cameras, Exif 2.3, 4.6.7: "R03" is Adobe RGB.
+    """
+    if image.info.get("icc_profile"):
         return False
+    if image.format != "PNG":
+        try:
+            return image.getexif().get_ifd(0xA005).get(1) == "R03"
+        except Exception:  # a damaged remark is no reason to refuse the picture
+            return False
     if code := _colour_code(path):
         return code != SRGB_CODE
     if "srgb" in image.info:
