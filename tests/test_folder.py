@@ -5,9 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib.captions import MAX_WORDS, build_vocabulary, decode
+from course_lib.captions import MAX_WORDS, build_vocabulary, decode, split_words
+from course_lib.fruit.worlds import read_with
 from course_lib.model import Denoiser, encode_for
-from course_lib.own.folder import changed_words, crop_and_scale, open_folder
+from course_lib.own.folder import MOST_WORDS, changed_words, crop_and_scale, open_folder
 from course_lib.own.houses import PAINTS, SKIES, THINGS, write_folder
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
@@ -185,6 +186,41 @@ def test_an_absolute_name_inside_the_folder_is_a_name_in_it(root, tmp_path, monk
         open_folder(".")
 
 
+def test_a_name_that_comes_back_to_the_folder_is_a_name_in_it(root, tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "door").symlink_to(root)
+    (root / "inside").symlink_to(tmp_path / "far")
+    Image.new("RGB", (40, 40)).save(tmp_path / "far" / "owl.png")
+    door = tmp_path / "far" / "door"
+    for cat in (
+        "../pets/cat.png",
+        "more/../../pets/cat.png",
+        f"{door}/cat.png",
+        f"{root}/cat.png",
+        "..\\pets\\cat.png",
+    ):
+        for owl in ("inside/owl.png", "../pets/inside/owl.png", f"{door}/inside/owl.png"):
+            table(root, (cat, "a cat"), ("dog.jpg", "a dog"), (owl, "an owl"))
+            for path in (root, door):
+                assert open_folder(path).files == ["cat.png", "dog.jpg", "inside/owl.png"]
+    table(root, ("../door/cat.png", "a cat"), ("dog.jpg", "a dog"), ("inside/owl.png", "an owl"))
+    assert open_folder(door).files[0] == "cat.png"
+    (root / "dog.jpg").rename(root / "d:1.jpg")  # no name on Windows, but none that leads elsewhere
+    table(root, ("cat.png", "a cat"), ("d:1.jpg", "a dog"), ("inside/owl.png", "an owl"))
+    assert open_folder(root).files[1] == "d:1.jpg"
+    table(root, ("../pets/cat.png", "a cat"), ("cat.png", "a cat"), ("../pet/cat.png", "a cat"))
+    assert "cat.png has a caption already" in refusal(root) and "../pet/cat.png leads out" in refusal(root)
+
+
+def test_accents_may_be_spelled_in_either_way(root):
+    ways = ["caf\u00e9", "cafe\u0301"]
+    for there in ways:
+        root = root.rename(root.with_name(there))
+        for said in ways:
+            table(root, (f"{root.parent}/{said}/cat.png", "a cat"), (f"../{said}/dog.jpg", "a dog"))
+            assert open_folder(root).files == ["cat.png", "dog.jpg"]
+
+
 def test_a_linked_folder_is_a_folder_and_may_run_in_circles(root, tmp_path):
     Image.new("RGB", (40, 40)).save(root / "owl.png")
     (root / "inside").mkdir()
@@ -221,7 +257,12 @@ def test_subfolders_are_fine_and_hidden_files_are_no_pictures(root):
         (b'"' + b"a" * 200_000, "captions.csv, line 1: field larger than field limit"),
         (b"file,caption\n", "names no picture"),
         ("file,caption\ncat.png,a caf\u00e9 cat".encode("latin-1"), "no UTF-8 text"),
-        (b'file,caption\ncat.png,"a cat\n', "dog.jpg has no caption"),
+        (b'"file,caption\ncat.png,a cat', "captions.csv, line 1: a quote is never closed"),
+        (b"file,caption\n" + b'cat.png,"a cat\n' + b"x" * 200_000, "line 2: field larger than field limit"),
+        (
+            b"caption,file,x\na red cat, by day,cat.png\ndog,dog.jpg,",
+            "there is no file by day, but cat.png in another column.",
+        ),
         ("file,caption\ncat.png,a cat".encode("utf-16"), "no UTF-8 text"),
         ("file,caption\ncat.png,a cat".encode("utf-16-le"), 'Save it as "CSV UTF-8"'),
         (b"file,caption,\ncat.png,a cat, red\ndog.jpg,a dog,\n", "line 2: more columns than in the first line"),
@@ -246,9 +287,76 @@ def test_harmless_commas_and_spaces_are_no_faults(root, content, captions):
     assert found.captions == captions and len(found.notes) == 2
 
 
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ('file,caption\ncat.png,"a red cat\ndog.jpg,a green dog', 2),
+        ('file,caption\ncat.png,a red cat\ndog.jpg,"a green dog', 3),
+        ('file,caption\ncat.png,a red cat\ndog.jpg,"a green dog\n', 3),
+        ('file,caption\r\ncat.png,"a cat\r\n that is red"\r\ndog.jpg,"a green dog\r\n\r\n', 4),
+        ('file,caption\ncat.png,"a red cat\ndog.jpg,"a green dog"\n', 2),
+        ('file;note;caption\ncat.png;"a\nb";"a red cat\ndog.jpg;;"a green dog; asleep"\n', 3),
+        ('caption,file\n"a red cat,cat.png\n"a green dog",dog.jpg\n', 2),
+        ('caption,file\na red cat,cat.png\n"a green dog,dog.jpg', 3),
+    ],
+)
+def test_a_quote_that_is_never_closed_is_told_and_nothing_that_it_swallows(root, content, line):
+    (root / "captions.csv").write_bytes(content.encode())
+    said = f"captions.csv, line {line}: a quote is never closed. Write one at the end of the caption."
+    assert refusal(root).endswith(f"one thing to mend.\n- {said}")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["caption,file,x\na red cat, by day,cat.png\na dog,dog.jpg,", "file,caption\ncat.png,a cat, red\ndog.jpg,dog"],
+)
+def test_a_picture_in_a_line_with_a_comma_too_many_is_not_said_to_have_no_caption(root, content):
+    (root / "captions.csv").write_text(content, encoding="utf-8")
+    assert "one thing to mend" in refusal(root) and 'A comma in a caption needs "quotes".' in refusal(root)
+
+
+def test_columns_that_are_swapped_are_not_taken_for_a_comma(root):
+    table(root, ("cat.png", "a cat", ""), ("dog.jpg", "a dog", ""), head=("caption", "file", "notes"))
+    assert "2 lines name a file that is not there: line 2, a cat" in refusal(root)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "file,caption,notes\ncat.png,a cat,by day\ndog.jpg,a dog,mine",
+        "file,caption,n\ncat.png,a cat,red\ndog.jpg,a dog\nb.png,b",
+    ],
+)
+def test_a_caption_cut_at_a_comma_without_a_space_is_noticed_where_it_is_likely(root, content):
+    Image.new("RGB", (40, 40)).save(root / "b.png")
+    (root / "captions.csv").write_text(content + "\nb.png,b,mine" * ("b.png" not in content), encoding="utf-8")
+    assert any("1 caption may be cut at a comma, in line 2:" in note for note in open_folder(root).notes)
+
+
 def test_a_caption_cut_at_a_comma_is_noticed(root):
     (root / "captions.csv").write_text("file,caption,note\ncat.png,a cat, red,\ndog.jpg,a dog,mine", encoding="utf-8")
     assert any("1 caption may be cut at a comma, in line 2:" in note for note in open_folder(root).notes)
+
+
+def test_what_is_there_but_no_picture_is_called_what_it_is(root):
+    (root / "a.png").mkdir()
+    (root / "b.png").symlink_to(root / "nowhere.png")
+    (root / "cat.png").rename(root / ".c.png")
+    said = ["a.png is a folder", "b.png is a link that leads nowhere", ".c.png is hidden"]
+    for words in said:
+        table(root, (words.split()[0], "a cat"), ("dog.jpg", "a dog"))
+        assert f"line 2: {words}" in refusal(root) and "there is no file" not in refusal(root)
+    table(root, *[(words.split()[0], "a cat") for words in said], ("dog.jpg", "a dog"))
+    assert "3 names are those of folders, hidden files or broken links. Name pictures: line 2, a.png" in refusal(root)
+
+
+@pytest.mark.parametrize("act", [open_folder, write_folder])
+def test_a_folder_without_a_name_is_refused(act):
+    for path in (None, 3, b"pets", ["pets"]):
+        with pytest.raises(TypeError, match="path must be the name of a folder, such as 'my_pictures', not "):
+            act(path)
+    with pytest.raises(ValueError, match="path is empty"):
+        act("")
 
 
 def test_a_missing_folder_or_table_says_what_to_do(tmp_path, root):
@@ -289,10 +397,25 @@ def test_a_tilde_is_the_home_folder(root, monkeypatch):
     assert (root.parent / "houses" / "captions.csv").exists()
 
 
-@pytest.mark.parametrize("ending", ["jfif", "jpe", "jp2", "heif", "heic", "avif", "APNG", "svg", "dng"])
+ANY_PICTURE = "jfif jpe jp2 heif heic avif APNG svg dng mpo j2c jpc jpf qoi exr icns srw pef insp cur jpg.txt PNG.part"
+
+
+@pytest.mark.parametrize("ending", ANY_PICTURE.split())
 def test_no_picture_is_left_out_in_silence(root, ending):
     (root / f"owl.{ending}").write_bytes(b"whatever it holds")
     assert f"owl.{ending} has no caption" in refusal(root)
+
+
+@pytest.mark.parametrize("name", ["owl", "owl.data", "owl.jpg (1)", "owl.jpg_large"])
+def test_a_picture_without_its_ending_is_one_by_how_it_begins(root, name):
+    Image.new("RGB", (40, 40)).save(root / name, format="JPEG")
+    assert f"{name} has no caption" in refusal(root)
+
+
+def test_what_lies_beside_a_picture_is_none(root):
+    for name in ("cat.png.txt", "dog.jpg.json", "dog.xmp", "README", "archive.zip"):
+        (root / name).write_text("about a picture", encoding="utf-8")
+    assert open_folder(root).files == ["cat.png", "dog.jpg"]
 
 
 def test_captions_may_be_longer_than_those_of_the_fruit(root):
@@ -303,6 +426,40 @@ def test_captions_may_be_longer_than_those_of_the_fruit(root):
     network = Denoiser(found.vocabulary, channels=(8,), max_words=found.tokens.shape[1])
     assert torch.equal(encode_for(network, found.captions), found.tokens)
     assert network(found.x0, torch.ones(2), found.tokens).shape == found.x0.shape
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        " ".join(f"{i:02}{'w' * 59}" for i in range(20)),
+        "a red house " + "-" * 600 + " at night",
+        "a red house" + " " * 3900 + "at night",
+        " ".join(["\u0390" * 30] * 16),  # of which small letters are three each
+        "a" * 100,
+    ],
+)
+def test_a_caption_of_many_characters_is_taken_by_its_folder_and_its_network(root, caption):
+    table(root, ("cat.png", caption), ("dog.jpg", "a dog"))
+    found = open_folder(root)
+    network = Denoiser(found.vocabulary, channels=(8,), max_words=found.tokens.shape[1])
+    assert decode(found.tokens, found.vocabulary)[0] == " ".join(split_words(caption, MOST_WORDS))
+    assert torch.equal(encode_for(network, caption), found.tokens[:1])
+    assert torch.equal(encode_for(network, read_with(network.config, caption).caption), found.tokens[:1])
+
+
+@pytest.mark.parametrize(
+    ("caption", "said"),
+    [
+        ("\u732b" * 560, "the word " + "\u732b" * 80 + "… has 560 characters. Put spaces between words."),
+        ("a cat" + "-" * 5000, "too long: 2 words, 5005 characters. Say it in at most 4000 characters."),
+        ("w " * 101, "too long: 101 words, 201 characters. Say it in at most 100 words."),
+    ],
+)
+def test_a_caption_that_is_too_long_is_refused_with_its_line_and_a_true_reason(root, caption, said):
+    table(root, ("cat.png", "a cat"), ("dog.jpg", caption))
+    assert "captions.csv, line 3: " in refusal(root) and said in refusal(root)
+    table(root, ("cat.png", caption), ("dog.jpg", caption))
+    assert "captions.csv: 2 captions h" in refusal(root) and "line 2" in refusal(root)
 
 
 @pytest.mark.parametrize("size", [0, 4, 30, 264, 32.0, "32"])

@@ -39,16 +39,12 @@ def middle(x0):
     return [round(value) for value in ((x0[:, 4, 4] + 1) * 127.5).tolist()]
 
 
-def png(depth, colour, row, clear):
-    """The bytes of a PNG file that Pillow does not write: 16 equal rows, with one transparent colour."""
-    rows = zlib.compress((b"\0" + row) * 16)
-    parts = {
-        b"IHDR": struct.pack(">IIBBBBB", 16, 16, depth, colour, 0, 0, 0),
-        b"tRNS": clear,
-        b"IDAT": rows,
-        b"IEND": b"",
-    }
-    chunks = [struct.pack(">I", len(b)) + a + b + struct.pack(">I", zlib.crc32(a + b)) for a, b in parts.items()]
+def png(depth, colour, row, **more):
+    """The bytes of a PNG file that Pillow does not write: 16 equal rows, with other parts, such as tRNS."""
+    head = struct.pack(">IIBBBBB", 16, 16, depth, colour, 0, 0, 0)
+    parts = {"IHDR": head, **more, "IDAT": zlib.compress((b"\0" + row) * 16), "IEND": b""}
+    named = [(name.encode() + part, len(part)) for name, part in parts.items()]
+    chunks = [struct.pack(">I", length) + part + struct.pack(">I", zlib.crc32(part)) for part, length in named]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
@@ -96,6 +92,23 @@ def test_the_middle_square_is_kept():
     for size in ((90, 30), (30, 90), (31, 30), (64, 64)):
         x0 = prepare(stripes(*size), 16)
         assert x0.shape == (3, 16, 16) and (x0[0] > 0.99).all() and (x0[1] < -0.99).all()
+
+
+@pytest.mark.parametrize(
+    ("image", "size", "said"),
+    [
+        (Image.new("RGB", (0, 0)), 8, "The picture has no pixels: it is 0 x 0"),
+        (Image.new("L", (3, 0)), 8, "The picture has no pixels: it is 3 x 0"),
+        (Image.new("F", (0, 3)), 8, "The picture has no pixels: it is 0 x 3"),
+        (None, 8, "needs an image, such as .* not NoneType"),
+        ("cat.png", 8, "needs an image, such as .* not str"),
+        (Image.new("L", (3, 3)), 0, "size must be a whole number of pixels, 1 or more, not 0"),
+        (Image.new("L", (3, 3)), 8.0, "size must be a whole number of pixels, 1 or more, not 8.0"),
+    ],
+)
+def test_what_cannot_be_prepared_is_refused_in_a_sentence(image, size, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        prepare(image, size)
 
 
 def test_making_small_averages_and_does_not_skip():
@@ -209,9 +222,9 @@ def test_no_finite_value_is_black():
     ],
 )
 def test_the_one_transparent_colour_of_a_png_becomes_white(tmp_path, depth, colour, row, clear):
-    (tmp_path / "clear.png").write_bytes(png(depth, colour, row, clear))
+    (tmp_path / "clear.png").write_bytes(png(depth, colour, row, tRNS=clear))
     assert (read_picture(tmp_path / "clear.png", 8)[0] == 1).all()
-    (tmp_path / "opaque.png").write_bytes(png(depth, colour, row, b"\0\2" * (len(clear) // 2)))
+    (tmp_path / "opaque.png").write_bytes(png(depth, colour, row, tRNS=b"\0\2" * (len(clear) // 2)))
     assert (read_picture(tmp_path / "opaque.png", 8)[0].amin(dim=0) < 0).all()
 
 
@@ -309,6 +322,48 @@ def test_a_profile_that_does_not_fit_is_ignored_and_noted(tmp_path, mode, broken
     image = Image.new("RGB", (16, 16), BRICK).convert(mode)
     x0, odd = opened(image, tmp_path / "c.tif", icc_profile=broken)
     assert middle(x0) == [*BRICK] and odd == [opening.UNFIT]
+
+
+SRGB_POINTS, P3_POINTS = (
+    struct.pack(">8I", 31270, 32900, *points, 15000, 6000)
+    for points in ((64000, 33000, 30000, 60000), (68000, 32000, 26500, 69000))
+)
+GAMMA, LINEAR = (struct.pack(">I", gamma) for gamma in (45455, 100_000))
+
+
+@pytest.mark.parametrize(
+    ("noted", "parts"),
+    [
+        (True, {"cICP": b"\x0c\x0d\0\1"}),  # Display P3
+        (True, {"sRGB": b"\0", "cICP": b"\x09\x10\0\1"}),  # what comes first in the standard counts
+        (False, {"gAMA": LINEAR, "cICP": b"\1\x0d\0\1"}),
+        (True, {"gAMA": LINEAR}),
+        (True, {"gAMA": GAMMA, "cHRM": P3_POINTS}),
+        (False, {"gAMA": GAMMA, "cHRM": SRGB_POINTS}),
+        (False, {"sRGB": b"\0", "gAMA": LINEAR}),
+        (False, {"gAMA": bytes(4)}),
+        (False, {"iCCP": b"P3\0\0" + zlib.compress(DISPLAY_P3), "cICP": b"\x0c\x0d\0\1"}),
+    ],
+)
+def test_colours_said_without_a_profile_are_noted(tmp_path, noted, parts):
+    (tmp_path / "c.png").write_bytes(png(8, 2, bytes(BRICK) * 16, **parts))
+    assert read_picture(tmp_path / "c.png", 8)[2] == [opening.OTHER] * noted
+
+
+@pytest.mark.parametrize("name", ["c.jpg", "c.webp"])
+@pytest.mark.parametrize(("index", "noted"), [("R98", False), ("R03", True)])
+def test_colours_that_a_camera_says_without_a_profile_are_noted(tmp_path, name, index, noted):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA005] = {1: index}
+    image = Image.new("RGB", (16, 16), BRICK)
+    assert opened(image, tmp_path / name, exif=exif)[1] == [opening.OTHER] * noted
+    assert opened(image, tmp_path / name, exif=exif, icc_profile=DISPLAY_P3)[1] == []
+
+
+def test_greys_have_no_primaries_but_a_gamma(tmp_path):
+    for parts, noted in (({"cHRM": P3_POINTS}, []), ({"gAMA": LINEAR}, [opening.OTHER])):
+        (tmp_path / "g.png").write_bytes(png(8, 0, b"\7" * 16, **parts))
+        assert read_picture(tmp_path / "g.png", 8)[2] == noted
 
 
 # files

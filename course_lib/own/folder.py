@@ -4,7 +4,6 @@ Whatever is wrong is said at once, for the whole folder, and nothing is half don
 none and a list of what to mend.
 """
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,23 +17,30 @@ from course_lib.noise import Pictures, Tokens
 from course_lib.own.opening import SIZE, BadPicture, read_picture
 from course_lib.own.opening import crop_and_scale as crop_and_scale
 from course_lib.own.opening import prepare as prepare
-from course_lib.own.table import Fault, Names, captions_file, read_captions, shorten
+from course_lib.own.table import Fault, Names, captions_file, folder_path, read_captions, shorten
 from course_lib.tools.bars import Bar, no_bar
 
 MOST_WORDS = 100  # in one caption of one's own
+PER_WORD = 40  # characters of a caption for each of its words, as `split_words` allows them
+LONGEST_WORD = 100  # in characters; what is longer are several words without spaces
 FEW_PICTURES = 100  # with fewer, a network learns them by heart
 RARE_WORD = 5  # a word in fewer captions than this is hardly learned
 EXAMPLES = 3  # of faults of one kind are told; more are counted
 MANY = {  # the kinds of faults, where there are several of one
     "columns": 'lines have more columns than the first line. A comma in a caption needs "quotes"',
+    "comma": 'lines name a file further on than they should. A comma in a caption needs "quotes"',
+    "quote": "quotes are never closed. Write one at the end of each caption",
     "empty": "captions hold no word",
     "long": f"captions have more than {MOST_WORDS} words",
+    "wide": f"captions have more than {PER_WORD * MOST_WORDS} characters",
+    "unspaced": f"captions hold a word of more than {LONGEST_WORD} characters. Put spaces between words",
     "unnamed": "lines name no file",
     "twice": "lines name a file that has a caption already. Keep one of them for each",
     "outside": "names lead out of the folder. Put the pictures inside",
     "ending": "names lack the ending of their file. Write whole names",
     "case": "names and their files differ in capital letters. Write them alike",
     "missing": "lines name a file that is not there",
+    "unusable": "names are those of folders, hidden files or broken links. Name pictures",
     "large": "pictures have too many pixels. Make them smaller, a thousand pixels wide is plenty",
     "closed": "pictures may not be read by you. Change their permissions",
     "format": "files are no pictures that can be opened. Save them as PNG or JPEG",
@@ -77,18 +83,44 @@ def _refusal(folder_name: str, table: str, faults: Sequence[Fault]) -> str:
     return f"The folder {folder_name} cannot be used yet: {things} to mend." + "".join(f"\n- {line}" for line in lines)
 
 
+def _unfit(caption: str, where: str) -> Fault | None:
+    """What is wrong with a caption."""
+    try:
+        words = split_words(caption, max(len(caption), MOST_WORDS))
+    except ValueError as error:  # there is none
+        return Fault("empty", where, str(error), "")
+    said = f"The caption is too long: {len(words)} words, {len(caption)} characters. Say it in at most"
+    if len(words) > MOST_WORDS:
+        return Fault("long", where, f"{said} {MOST_WORDS} words.", "")
+    if len(caption) > PER_WORD * MOST_WORDS:
+        return Fault("wide", where, f"{said} {PER_WORD * MOST_WORDS} characters.", "")
+    if len(word := max(words, key=len)) > LONGEST_WORD:
+        said = f"the word {shorten(word)} has {len(word)} characters. Put spaces between words."
+        return Fault("unspaced", where, said, shorten(word))
+    return None
+
+
+def _most_words(captions: Sequence[str]) -> int:
+    """How many words a network must take for these captions, as they stand or with blanks alone between the words."""
+    said = [split_words(caption, MOST_WORDS) for caption in captions]
+    characters = max(map(len, [*captions, *map(" ".join, said)]))
+    return max(MAX_WORDS, *map(len, said), -(-characters // PER_WORD))
+
+
 def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder:
     """Read a folder of pictures with their captions, or say everything that is wrong with it.
 
     The folder holds pictures (PNG, JPEG, WebP, GIF, BMP, TIFF, JPEG 2000, and AVIF where Pillow has it; subfolders are
     fine) and `captions.csv`, a text file with the first line `file,caption` and then a line for each picture. Instead,
     `metadata.csv` with the columns `file_name,text` may be there, as the `imagefolder` of Hugging Face's `datasets`
-    has it. A caption may have up to 100 words; the tokens are as long as the longest needs, and never under 12.
+    has it. A caption may have up to 100 words, and a word 100 characters; the tokens are as long as the longest
+    needs, with a place for every 40 characters, and never under 12.
 
-    size: side of the pictures in pixels, a multiple of 8 from 8 to 256. Raises FileNotFoundError without a folder or a
-    captions file in it; ValueError if something in it is wrong, or size is, with a list of all that must be mended.
+    size: side of the pictures in pixels, a multiple of 8 from 8 to 256. Raises TypeError if path is no name;
+    FileNotFoundError without a folder or a captions file in it; ValueError if size is wrong, or if something in the
+    folder is, with a list of all that must be mended.
     """
-    root = Path(os.path.abspath(os.path.expanduser(path)))
+    root = folder_path(path)
     if type(size) is not int or size % 8 or not 8 <= size <= 256:
         raise ValueError(f"size must be a multiple of 8 from 8 to 256, not {size!r}.")
     if root.is_file():
@@ -100,14 +132,14 @@ def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder
     if not lines and not faults:
         faults.append(Fault("", "", f"{table.name} names no picture.", ""))
     names = Names(root)
+    names.captioned |= {names.within(fault.about) for fault in faults} & names.files.keys()
+    swallowed = any(fault.kind == "quote" for fault in faults)
     good: list[tuple[str, str, Tensor, int]] = []  # name, caption, picture, the shorter side it had
     odd: dict[str, list[str]] = defaultdict(list)  # what is odd, and the names of the pictures
     for line, name, caption in bar(lines):
         where, name, before = f"line {line}", names.within(name), len(faults)
-        try:
-            split_words(caption, MOST_WORDS)
-        except ValueError as error:
-            faults.append(Fault("empty" if "holds no word" in str(error) else "long", where, str(error), ""))
+        if fault := _unfit(caption, where):
+            faults.append(fault)
         few = sum(fault.kind == "missing" for fault in faults) < EXAMPLES
         if fault := names.fault(name, line, suggest=few):
             faults.append(fault)
@@ -121,7 +153,7 @@ def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder
             odd[kind].append(name)
         if len(faults) == before:
             good.append((name, caption, picture, side))
-    if lines:  # a captions file that could not be read says nothing about the pictures
+    if lines and not swallowed:  # a captions file that could not be read says nothing about the pictures
         for name in names.bare():
             said = f"{shorten(name)} has no caption. Add a line for it to {table.name}, or take it out."
             faults.append(Fault("bare", "", said, shorten(name)))
@@ -129,8 +161,7 @@ def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder
         raise ValueError(_refusal(root.name, table.name, faults))
     files, captions, pictures, sides = map(list, zip(*good, strict=True))
     x0, vocabulary = torch.stack(pictures), build_vocabulary(captions, MOST_WORDS)
-    longest = max(len(split_words(caption, MOST_WORDS)) for caption in captions)
-    tokens = encode(captions, vocabulary, max(MAX_WORDS, longest))
+    tokens = encode(captions, vocabulary, _most_words(captions))
     odd["Links lead out of the folder to {}."] = names.linked_outside(files)
     notes += [what.format(_these(them)) for what, them in odd.items() if them]
     return Folder(x0, tokens, vocabulary, captions, files, _notes(x0, captions, files, sides, size) + notes)

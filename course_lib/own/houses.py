@@ -5,13 +5,14 @@ They stand for a learner's own photographs: files of different sizes and shapes,
 
 import csv
 import math
-import os
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
 import torch
 from PIL import Image, ImageDraw
+
+from course_lib.own.table import folder_path
 
 THINGS = ("house", "boat", "balloon")
 PAINTS = {"red": (205, 45, 40), "yellow": (240, 195, 40), "blue": (50, 90, 200), "white": (245, 245, 240)}
@@ -76,7 +77,7 @@ def write_folder(path: str | Path, per_caption: int = 14, leave_out: Sequence[st
     if unknown := set(leave_out) - set(captions):
         raise ValueError(f"No scene is called {sorted(unknown)[0]!r}. There are: {', '.join(captions)}.")
     generator = torch.Generator().manual_seed(seed)
-    folder = Path(os.path.expanduser(path))
+    folder = folder_path(path)
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for _ in range(per_caption):

@@ -14,8 +14,12 @@ SIZE = 32  # side of a training picture in pixels
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF")  # no others are tried: some run programs
 ENDINGS = {  # of files that people call pictures, whether or not they can be opened
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
-    *(".jp2", ".j2k", ".jpx", ".jxl", ".avif", ".heic", ".heif", ".hif", ".ico", ".svg", ".psd", ".xcf", ".eps"),
-    *(".tga", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
+    *(".jif", ".jfi", ".mpo", ".jps", ".pns", ".insp", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".jpm", ".jph"),
+    *(".jxl", ".jxr", ".wdp", ".hdp", ".avif", ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif", ".qoi", ".bpg"),
+    *(".ico", ".cur", ".icns", ".svg", ".svgz", ".eps", ".ai", ".wmf", ".emf", ".psd", ".psb", ".xcf", ".kra", ".ora"),
+    *(".tga", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".pfm", ".exr", ".hdr", ".dds", ".sgi", ".ras", ".fits"),
+    *(".xbm", ".xpm", ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".srw", ".orf", ".pef"),
+    *(".rw2", ".rwl", ".raf", ".raw", ".3fr", ".fff", ".iiq", ".mrw", ".x3f", ".erf", ".kdc", ".dcr", ".mef", ".mos"),
 }
 STARTS = {  # of files of other kinds, however they are named
     b"%PDF": "a PDF page",
@@ -39,8 +43,11 @@ TURNS |= {6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90"}
 DEPTHS = (255, 1023, 4095, 16383, 65535)  # the largest value of 8, 10, 12, 14 and 16 bits
 ANIMATED = "Only the first frame or page was taken of {}."
 UNFIT = "A colour profile that is damaged, or made for another kind of picture, was ignored in {}."
+OTHER = "Colours that are said without a profile, other than those of a screen (sRGB), were taken for those in {}."
 DARK = "Nearly black are 16-bit values of 4095 at most, as in {}. Save with brighter ones, if they should not be."
 BITS, WHITE_IS_ZERO = 258, 262  # numbers of TIFF tags: bits of a sample; whether 0 is white
+SRGB = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # x and y of its white, red, green and blue
+SRGB_CODE = (1, 13)  # its primaries and its curve. Source: ITU-T H.273, tables 2 and 3
 BAND = 2**20  # pixels that are worked on at once
 
 
@@ -70,7 +77,12 @@ def prepare(image: Image.Image, size: int = SIZE) -> Tensor:
     The resizing averages over the pixels that become one (antialiasing), so that thin lines fade and do not flicker.
     The image may have any mode and size; x0 is (3, size, size) float32 in [-1, 1]. A colour profile is followed if it
     fits. Grey in more than 8 bits is scaled as its format says, or else from its lowest value to its highest.
+    Raises TypeError if it is no image of Pillow, ValueError if it has no pixels or if size is no whole number above 0.
     """
+    if not isinstance(image, Image.Image):
+        raise TypeError(f"prepare needs an image, such as Image.open('cat.png'), not {type(image).__name__}.")
+    if type(size) is not int or size < 1:
+        raise ValueError(f"size must be a whole number of pixels, 1 or more, not {size!r}.")
     return _prepare(image, size)[0]
 
 
@@ -79,6 +91,8 @@ def _prepare(image: Image.Image, size: int) -> tuple[Tensor, list[str]]:
     _scale_transparency(image)
     image.load()  # before, not all formats know how the picture is to be turned
     odd, side = [], min(image.size)
+    if not side:
+        raise ValueError(f"The picture has no pixels: it is {image.width} x {image.height}. Take another one.")
     ends = black, white = _ends(image) if _is_deep(image) else (0, 255)
     if white - black == DEPTHS[-1] and 0 < _extremes(image)[1] <= DEPTHS[2]:
         odd.append(DARK)
@@ -190,17 +204,72 @@ def _in_srgb(square: Image.Image, profile: bytes | None, mode: str) -> Image.Ima
     return ImageCms.profileToProfile(square.convert(needed), source, ImageCms.createProfile("sRGB"), outputMode="RGB")
 
 
+def _has_other_colours(path: Path, image: Image.Image) -> bool:
+    """Whether a file says, but not with a profile, that its colours are no sRGB.
+
+    Sources: PNG, 3rd edition, 4.3; for cameras, Exif 2.3, 4.6.7: "R03" is Adobe RGB.
+    """
+    if image.info.get("icc_profile"):
+        return False
+    if image.format != "PNG":
+        try:
+            return image.getexif().get_ifd(0xA005).get(1) == "R03"
+        except Exception:  # a damaged remark is no reason to refuse the picture
+            return False
+    if code := _colour_code(path):
+        return code != SRGB_CODE
+    if "srgb" in image.info:
+        return False
+    grey = Image.getmodebase(image.mode) == "L"
+    gamma, primaries = image.info.get("gamma"), () if grey else image.info.get("chromaticity", ())
+    far = any(abs(said - usual) > 0.01 for said, usual in zip(primaries, SRGB, strict=False))
+    return far or bool(gamma and abs(2.2 * gamma - 1) > 0.05)
+
+
+def _colour_code(path: Path) -> tuple[int, ...]:
+    """Primaries and curve in the part `cICP` of a PNG file, which Pillow passes over; nothing if it has none."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+            if head[4:] == b"cICP":
+                return tuple(file.read(2))
+            file.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    return ()
+
+
+def _formats() -> list[str]:
+    """Those of `FORMATS` that Pillow has here: AVIF is new in it."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is meant as a picture: by its name, such as cat.jpg or cat.jpg.txt, or else by how it begins.
+
+    But beside a cat.jpg, cat.jpg.txt is something about it.
+    """
+    *_, before, last = ["", "", *(ending.casefold() for ending in path.suffixes)]
+    if last in ENDINGS or (before in ENDINGS and not path.with_suffix("").exists()):
+        return True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=_formats()):
+                return True
+    except Exception as error:  # a damaged file can make a decoder fail in any way
+        return isinstance(error, Image.DecompressionBombError)
+
+
 def read_picture(path: Path, size: int) -> tuple[Tensor, int, list[str]]:
     """A prepared picture, the shorter side it had, and what is odd about it. Raises BadPicture in plain words."""
-    Image.init()
-    formats = [name for name in FORMATS if name in Image.OPEN]  # AVIF is new in Pillow
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="PIL")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=formats) as image:
+            with Image.open(path, formats=_formats()) as image:
                 side = min(image.size)
                 odd = [ANIMATED] if image.format != "MPO" and getattr(image, "is_animated", False) else []
+                odd += [OTHER] if _has_other_colours(path, image) else []
                 image.draft(None, (2 * size, 2 * size))  # a large JPEG is unpacked no larger than needed
                 x0, odder = _prepare(image, size)
                 return x0, side, odd + odder
