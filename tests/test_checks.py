@@ -3,6 +3,7 @@ import copy
 import importlib
 import inspect
 import itertools
+import warnings
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -118,7 +119,9 @@ def test_a_number_will_do_for_a_tensor_without_axes(capsys):
 def test_tensors_and_arrays_in_odd_places_are_refused_like_other_mistakes(capsys):
     line = said(capsys, checks.tokens, lambda words: [torch.zeros(2)] * 12)  # neither equal nor unequal to a number
     assert line.startswith('Not yet: for "red apple", your function gives [tensor([0., 0.])')
-    assert "gives tensor([1., 1.]" in said(capsys, checks.frechet_distance_1d, lambda *curves: np.ones(2))
+    for given, shape in ((np.ones(2), "(2,)"), (torch.ones(1), "(1,)"), (torch.ones(1, 1), "(1, 1)")):
+        line = said(capsys, checks.frechet_distance_1d, lambda *curves, given=given: given)
+        assert f"returns shape {shape}, but a single number is wanted." in line
     assert "returns no tensor, but array([None]" in said(capsys, checks.add_noise, lambda *case: np.array([None]))
 
 
@@ -208,6 +211,42 @@ class Odd:
     __hash__ = None
 
 
+class Elusive:
+    """An object that cannot be asked for anything."""
+
+    def __getattr__(self, name):
+        raise ValueError(f"there is no {name}")
+
+
+class NoNumber(float):
+    def __float__(self):
+        raise ValueError("no number")
+
+    __abs__ = __bool__ = __eq__ = __float__
+    __hash__ = None
+
+
+class NoLength(list):
+    def __len__(self):
+        raise ValueError("no length")
+
+
+class NoItems(NoLength):
+    def __iter__(self):
+        raise SystemExit
+
+
+class Masked:
+    @property
+    def __class__(self):
+        raise ValueError("it has no class")
+
+
+with warnings.catch_warnings(action="ignore"):  # they are on their way out
+    QUANTIZED = torch.quantize_per_tensor(torch.full((3, 3, 4, 4), 0.5), 0.25, 0, torch.qint8)
+NESTED = torch.nested.nested_tensor([torch.zeros(1), torch.zeros(2)], layout=torch.jagged)
+
+
 def endless(*case):
     return endless(*case)
 
@@ -266,6 +305,17 @@ ODD = [
     torch.ones(2, device="meta"),
     torch.ones(3, 3, 4, 4, dtype=torch.bool),
     torch.Generator(),
+    QUANTIZED,
+    QUANTIZED[0, 0, 0, :1],
+    NESTED,
+    [NESTED] * 2,
+    Elusive(),
+    [Elusive()] * 12,
+    NoNumber(3),
+    [NoNumber(3)] * 12,
+    NoLength([1]),
+    NoItems([1]),
+    Masked(),
     # fmt: on
 ]
 ERRORS = [
@@ -304,6 +354,57 @@ def test_no_attempt_stops_a_check_or_passes_by_being_odd(capsys, progress, name)
         assert line.startswith("Not yet: ") or line == "not attempted yet", attempt
         assert line.isprintable()
     assert not engine.passed()
+
+
+async def promised(*case):
+    return 1
+
+
+async def promised_one_by_one(*case):
+    yield 1
+
+
+def one_by_one_later(*case):
+    yield 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", [name for name, exercise in EXERCISES.items() if exercise.cases])
+@pytest.mark.parametrize(
+    ("attempt", "told"),
+    [
+        (promised, "write `def` alone"),
+        (promised_one_by_one, "not `yield`"),
+        (one_by_one_later, "use `return`, not `yield`"),
+    ],
+)
+def test_a_function_that_does_not_run_when_it_is_called_is_named(capsys, name, attempt, told):
+    assert told in said(capsys, CHECKS[name], attempt)
+
+
+def test_a_right_answer_may_be_quantized(capsys):
+    known = engine.Exercise(lambda x: x / 2, {"x": (torch.ones(3, 3, 4, 4),)})
+    assert engine.compare(lambda x: QUANTIZED, known) == "Right!"
+
+
+@pytest.mark.parametrize(
+    ("change", "setting"),
+    [
+        (lambda: torch.set_default_dtype(torch.float64), torch.get_default_dtype),
+        (lambda: torch.set_default_device("meta"), torch.get_default_device),
+        (lambda: torch.set_grad_enabled(False), torch.is_grad_enabled),
+    ],
+)
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_an_attempt_sets_in_torch_stays_in_the_attempt(capsys, change, setting, fails):
+    def attempt(x0, t, eps):
+        x_t = noise.add_noise(x0, t, eps)
+        change()
+        return x_t if not fails else 1 / 0
+
+    before = setting()
+    assert said(capsys, checks.add_noise, attempt).startswith("Not yet" if fails else "Right!")
+    assert setting() == before
 
 
 def test_the_learners_own_interruption_goes_through():
@@ -424,7 +525,6 @@ def test_a_row_of_tokens_is_right_in_any_type(capsys, other):
 @pytest.mark.parametrize(
     ("check", "answer"),
     [
-        (checks.caption, "Small lemon that is yellow, on a black background!"),
         (checks.from_bytes, lambda x: 2 * (x.float() / 255) - 1),
         (checks.add_noise, lambda x0, t, eps: x0 + t.view(-1, 1, 1, 1) * (eps - x0)),
         (checks.signal_to_noise, lambda t: (1 / t - 1) ** 2),
@@ -475,9 +575,10 @@ def test_a_right_answer_is_right_in_any_form(capsys, check, answer):
         (checks.caption, "a small lemon on a black background", "leaves the colour open"),
         (checks.caption, "a small yellow fruit on a black background", "leaves the kind of fruit open"),
         (checks.caption, "a small yellow lemon on a grey background", "is grey, not black"),
-        (checks.caption, "a tiny yellow lemon on a black background", '"tiny"'),
+        (checks.caption, "a huge yellow lemon on a black background", "is large, not small"),
+        (checks.caption, "please", "no word that says what to draw"),
+        (checks.caption, "two small yellow lemons on a black background", "one fruit, not two"),
         (checks.caption, "a small yellow lime on a black background", '"lime"'),
-        (checks.caption, "a lemon small yellow on black background a", "not in an order"),
         (checks.caption, 7, "between quotes"),
         (checks.add_noise, lambda x0, t, eps: x0 + t[:, None, None] * (eps - x0), "lines up with the colours"),
         (checks.add_noise, lambda x0, t, eps: x0 + t[0] * (eps - x0), "the first picture's level"),
@@ -498,6 +599,7 @@ def test_a_right_answer_is_right_in_any_form(capsys, check, answer):
             lambda x0, eps, t, s: (x0 + t * (eps - x0), (1 - s) * x0 + s * torch.randn(x0.shape)),
             "one road",
         ),
+        (checks.pair, lambda x0, eps, t, s: (x0 * torch.nan, x0), "gives nan at place (0, 0, 0, 0, 0), but"),
         (checks.pair, lambda x0, eps, t, s: x0 + t * (eps - x0), "two tensors are wanted"),
         (checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), s), "two tensors are wanted"),
         (checks.pair, lambda x0, eps, t, s: (x0, eps, eps), "two tensors are wanted"),
@@ -603,6 +705,25 @@ def test_a_mistake_is_explained_in_any_form(capsys, check, attempt, explanation)
 )
 def test_a_mistake_that_nobody_foresaw_is_refused_with_its_case(capsys, check, attempt, told):
     assert said(capsys, check, attempt).startswith(f"Not yet: for {told}")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "Please draw a tiny lemon, yellow, against a black background!",
+        "Small lemon that is yellow, on a black background!",
+        "a lemon small yellow on black background a",
+    ],
+)
+def test_a_caption_is_judged_as_what_it_is_read_as(capsys, progress, typed):
+    understood = "Right! It is understood as: a small yellow lemon on a black background."
+    assert said(capsys, checks.caption, typed) == understood and engine.passed() == ["caption"]
+    assert said(capsys, checks.caption, "A small yellow lemon on a black background") == "Right!"
+
+
+@pytest.mark.parametrize("form", [np.array, lambda right: [f" {cause.upper()} " for cause in right]])
+def test_a_diagnosis_is_right_in_any_letters_and_as_an_array(capsys, form):
+    assert said(capsys, checks.diagnosis, form([*broken.in_order().values()])) == "Right!"
 
 
 def test_a_diagnosis_is_told_run_by_run_what_to_look_at(capsys):

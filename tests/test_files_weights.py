@@ -519,7 +519,7 @@ import resource, sys, torch
 from pathlib import Path
 from course_lib.model import Denoiser
 from course_lib.tools.files import whole_file
-from course_lib.tools.pixels import save_png
+from course_lib.tools.pixels import save_picture
 from course_lib.train import Run
 from course_lib.weights import save, save_run
 
@@ -527,7 +527,7 @@ network, noise = Denoiser(("", "a"), channels=(8,)), torch.rand(3, 99, 99)
 writers = {
     "network": lambda path: save(network, path),
     "run": lambda path: save_run(Run(network), path),
-    "picture": lambda path: save_png(noise, path),
+    "picture": lambda path: save_picture(noise, path),
 }
 def log(path):
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:

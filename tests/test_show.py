@@ -57,6 +57,46 @@ def test_a_png_holds_the_picture_enlarged(tmp_path):
     assert image.shape == (32, 24, 3) and (image[::4, ::4] == show.to_image(x)).all()
 
 
+SAVE = {
+    "picture": lambda path: show.save_png(torch.zeros(3, 8, 6), path),
+    "film": lambda path: show.save_film(frames(4), path),
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "kind"),
+    [
+        ("picture", "a", "PNG"),
+        ("picture", "a.png", "PNG"),
+        ("picture", "a.JPG", "JPEG"),
+        ("picture", "a.jpeg", "JPEG"),
+        ("picture", "a.webp", "WEBP"),
+        ("film", "a", "GIF"),
+        ("film", "a.GIF", "GIF"),
+        ("film", "a.webp", "WEBP"),
+    ],
+)
+def test_the_ending_of_a_file_says_what_it_holds(tmp_path, what, name, kind):
+    SAVE[what](tmp_path / name)
+    assert Image.open(tmp_path / name).format == kind
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "told"),
+    [
+        ("picture", "a.gif", "ends in .png, .jpg, .jpeg or .webp, not in .gif."),
+        ("picture", "a.bmp", "not in .bmp."),
+        ("film", "a.png", "ends in .gif or .webp, not in .png."),
+        ("film", "a.mp4", "not in .mp4."),
+    ],
+)
+def test_an_ending_of_another_kind_is_refused_and_the_file_stays(tmp_path, what, name, told):
+    (tmp_path / name).write_bytes(b"old")
+    with pytest.raises(ValueError, match=re.escape(told)):
+        SAVE[what](str(tmp_path / name))
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [(name, b"old")]
+
+
 def test_a_film_shows_first_and_last_moment_above_the_guess():
     moments = frames(101)
     figure = show.film(moments, columns=10)

@@ -1,5 +1,6 @@
 import asyncio
 import base64
+import contextlib
 import html
 import io
 import itertools
@@ -11,6 +12,7 @@ import ipywidgets
 import numpy as np
 import pytest
 import torch
+import tqdm.notebook
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
@@ -24,8 +26,9 @@ from course_lib.fruit.worlds import FRUIT
 from course_lib.model import Denoiser, encode_for
 from course_lib.noise import add_noise
 from course_lib.sample import sample, sampling_of
+from course_lib.tools import bars, cells
 from course_lib.tools.files import DATA
-from course_lib.train import Run, random_batches, train
+from course_lib.train import Report, Run, random_batches, train
 from course_lib.weights import load_denoiser, load_run, load_scene_denoiser, save_run
 from course_lib.widgets import panel, watching
 from course_lib.widgets.diagnosis_game import DiagnosisGame
@@ -534,10 +537,10 @@ def run_cell(monkeypatch):
         }
         shell = SimpleNamespace(get_parent=lambda: request | {"content": {"code": cell}})
         with monkeypatch.context() as patched:
-            patched.setattr(panel, "get_ipython", lambda: shell)
+            patched.setattr("IPython.get_ipython", lambda: shell)
             return work()
 
-    monkeypatch.setattr(panel, "SHOWN", {})
+    monkeypatch.setattr(cells, "SHOWN", {})
     return run_cell
 
 
@@ -552,6 +555,55 @@ def test_a_cell_that_is_run_again_leaves_no_more_widgets_alive(run_cell, name, h
         assert alive() - before == one > 5
     assert first.comm is None and last.comm is not None and last.children[-1].comm is not None
     last.close()
+    assert alive() == before
+
+
+REPORTS = [Report(step, 1.0, 100.0, step / 4) for step in range(1, 5)]
+
+
+def passed(until=9, raising=None):
+    """Look at reports through a bar, until one breaks off or fails."""
+
+    def work():
+        with contextlib.suppress(ValueError):
+            for report in show.progress(iter(REPORTS)):
+                if report.step == until:
+                    if raising:
+                        raise raising
+                    break
+
+    return work
+
+
+BARS = {
+    "to the end": passed(),
+    "broken off": passed(2),
+    "failed": passed(2, ValueError()),
+    "only begun": lambda: next(show.progress(iter(REPORTS))),
+    "watched": lambda: watch(Run(Bare()), steps=2, batch_size=2),
+}
+
+
+@pytest.mark.parametrize("name", BARS)
+def test_a_bar_of_a_cell_that_is_run_again_leaves_no_more_widgets_alive(run_cell, monkeypatch, screen, name):
+    monkeypatch.setattr(bars, "tqdm", tqdm.notebook.tqdm)
+    before, counts = alive(), []
+    for _ in range(3):
+        run_cell(BARS[name])
+        counts.append(alive() - before)
+    assert counts[0] == counts[1] == counts[2] > 5  # the last bar can still be seen
+    run_cell(lambda: cells.take_place(print))
+    assert alive() == before
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_bar_that_is_not_to_stay_closes_with_all_its_parts(monkeypatch, fails):
+    monkeypatch.setattr(bars, "tqdm", tqdm.notebook.tqdm)
+    before = alive()
+    with contextlib.suppress(ZeroDivisionError), bars.bar([1, 2, 3], leave=False) as shown:
+        for i in shown:
+            assert alive() > before + 5
+            i / (0 if fails else 1)
     assert alive() == before
 
 
@@ -604,6 +656,8 @@ from course_lib.captions import null_tokens
 from course_lib.model import Denoiser, encode_for
 from course_lib.sample import sample, sampling_of
 from course_lib.tools.files import DATA
+from course_lib.classroom import show
+from course_lib.train import Run, train
 from course_lib.widgets import *
 net = Denoiser(("", "boat", "house"), channels=(8, 16), width=32, size=16, steps=2)
 alive = getattr(ipywidgets.widgets.widget, "_instances", None) or ipywidgets.Widget.widgets
@@ -612,6 +666,12 @@ alive = getattr(ipywidgets.widgets.widget, "_instances", None) or ipywidgets.Wid
 display(PromptBox(net), NoiseSlider(size=16), GuidanceGrid(net, ["boat"], (0, 1)))
 display(PairExplorer(net, torch.zeros(1, 3, 16, 16)))
 display(Trajectory({"a": list(sample(net, null_tokens(1), generator=torch.Generator(), steps=2))}))
+run = Run(Denoiser(("", "boat"), channels=(8, 16), width=32, size=16))
+batches = [(torch.zeros(1, 3, 16, 16), null_tokens(1))] * 9
+watch(run, batches, steps=2)
+for report in show.progress(train(run, batches, steps=9)):
+    if report.step == 4:
+        break
 print(len(alive))
 """
     notebook = new_notebook(cells=[new_code_cell(code) for code in (begin, again, again, again)])
@@ -670,6 +730,57 @@ AGAIN = {name: touches[0][0] for name, touches in TOUCHES.items()} | {
 }
 
 
+@pytest.mark.parametrize("name", PANELS)
+def test_a_first_drawing_that_fails_leaves_the_box_which_says_so(monkeypatch, name):
+    box, before = PANELS[name](), alive()
+    monkeypatch.setattr(type(box), "figure", failing)
+    shown, about = box._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in shown and "image/png" not in shown and not about
+    assert "This stopped with ValueError: &lt;b&gt;not now&lt;/b&gt;\\x07\\ud800" in box.message.value
+    assert alive() == before
+
+
+def test_a_network_that_fails_is_told_in_the_box_that_a_cell_ends_with(monkeypatch):
+    monkeypatch.setattr(bars, "tqdm", tqdm.notebook.tqdm)
+
+    class Failing(Halving):
+        __call__ = failing
+
+    for box in (PromptBox(Failing()), GuidanceGrid(Failing(), ["a pear"])):
+        before = alive()
+        assert "widget-view" in "".join(box._repr_mimebundle_()[0])
+        assert "This stopped with ValueError" in box.message.value and alive() == before
+
+
+class Broken(Halving):
+    """A network whose training blew up."""
+
+    def __call__(self, x_t, t, tokens=None):
+        return x_t * torch.nan
+
+
+NOTHING = {
+    "PromptBox": lambda: PromptBox(Broken()),
+    "GuidanceGrid": lambda: GuidanceGrid(Broken(), ["a pear"], steps=2),
+    "PairExplorer": lambda: PairExplorer(Broken(), X0[:1]),
+    "Trajectory": lambda: Trajectory({"a": film(Broken()), "b": film(halving)}),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_answers_that_are_no_numbers_are_named(name):
+    def work():
+        box = NOTHING[name]()
+        AGAIN[name](box)
+        return box
+
+    still = NOTHING[name]()
+    still._repr_mimebundle_()
+    for box in (still, started(work)):
+        assert "no finite numbers (NaN)" in box.message.value or (box is still and name == "Trajectory")
+    assert PANELS[name]().message.value == ""
+
+
 def test_a_network_that_fails_while_it_draws_is_told_and_can_be_asked_again():
     class Moody(Halving):
         fails = True
@@ -715,6 +826,23 @@ def test_the_grid_reads_what_people_type():
     assert torch.equal(grid.tokens, plain.tokens)
     with pytest.raises(ValueError, match="violet"):
         GuidanceGrid(network, "a violet banana")
+
+
+def test_the_grid_says_what_it_understood():
+    def work():
+        grid = GuidanceGrid(halving, ["please a tiny grape", "red apple", "a little pear"], (0, 2), steps=2)
+        told.append(grid.message.value)
+        grid.begin.click()
+        return grid
+
+    told = []
+    grid = started(work)
+    said = "understood as: small grapes; understood as: a small pear"
+    assert said in told[0] and said in grid.message.value
+    labels = [line.children[0].value for line in grid.children[2:-1]]
+    assert labels == ["small grapes", "red apple", "a small pear"]
+    assert grid.cells[0][1].tooltip == "small grapes, w = 2" and "small grapes" in grid.figure().alt
+    assert GuidanceGrid(halving, ["red apple", "a green banana!"]).message.value == ""
 
 
 def test_a_long_caption_names_a_file_by_its_first_words(tmp_path):
@@ -792,12 +920,28 @@ class Bare(torch.nn.Module):
         (lambda: GuidanceGrid(small(), ["a pear"]), "never learned"),
         (lambda: GuidanceGrid(halving, []), "at least one prompt"),
         (lambda: GuidanceGrid(halving, ["a pear"], []), "one guidance scale"),
+        (lambda: GuidanceGrid(halving, ["a pear"], ["2"]), "finite numbers, such as (0, 2, 4), not ['2']."),
+        (lambda: GuidanceGrid(halving, ["a pear"], 2), "finite numbers, such as (0, 2, 4), not 2."),
+        (lambda: GuidanceGrid(halving, ["a pear"], [None, torch.nan]), "finite numbers"),
+        (lambda: GuidanceGrid(halving, ["a pear"], [10**400]), "finite numbers"),
+        (lambda: GuidanceGrid(halving, ["a pear"], steps=0), "steps"),
+        (lambda: GuidanceGrid(halving, ["a pear"], steps="two"), "steps"),
+        (lambda: GuidanceGrid(halving, 5), "A caption is text"),
+        (lambda: GuidanceGrid(halving, ["a pear", 5]), "A caption is text"),
         (lambda: PairExplorer(lambda x_t, t: x_t[0], X0[:1]), "answers with shape (3, 16, 16)"),
         (lambda: PairExplorer(lambda x_t, t: None, X0[:1]), "answers with a NoneType"),
         (lambda: PairExplorer(load_scene_denoiser(), X0[:1, :, :15]), "x_t must have shape"),
         (lambda: Trajectory({}), "Give recorded generations by name"),
         (lambda: Trajectory(film(halving)), "Give recorded generations by name"),
         (lambda: Trajectory({"a": []}), "Give recorded generations by name"),
+        (lambda: Trajectory({"a": [1, 2]}), "Give recorded generations by name"),
+        (lambda: Trajectory({"a": 5}), "Give recorded generations by name"),
+        (lambda: Trajectory({"a": X0}), "Give recorded generations by name"),
+        (lambda: Trajectory({5: film(halving)}), "Give recorded generations by name"),
+        (lambda: Trajectory({"a": film(halving)}, which=5), "a picture in each batch, 0 to 0 here, not 5."),
+        (lambda: Trajectory({"a": film(halving)}, which="first"), "not 'first'."),
+        (lambda: DiagnosisGame(dict.fromkeys(["healthy", *FAULTS], 5)), "needs the healthy run"),
+        (lambda: NoiseSlider(size="large"), "a whole number from 1 on, not 'large'."),
         (lambda: DiagnosisGame(halving), "needs the healthy run"),
         (lambda: DiagnosisGame({}), "needs the healthy run"),
         (lambda: NoiseSlider(halving), "A caption is text"),
@@ -829,7 +973,7 @@ def test_what_was_typed_is_shown_escaped(typed):
     broken = PromptBox(halving)
     broken.fail(ValueError(typed))
     for box in [*boxes, broken]:
-        for part in panel.held([box]):
+        for part in cells.held([box]):
             texts = [getattr(part, name, "") for name in ("description", "tooltip", "value")]
             for text in texts if part is not getattr(box, "words", None) else []:
                 assert not isinstance(text, str) or text.isprintable()

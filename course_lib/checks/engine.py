@@ -9,8 +9,9 @@ import contextlib
 import copy
 import functools
 import importlib
+import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
@@ -80,7 +81,7 @@ def check(known: Exercise) -> Callable:
         lesson, name = look.__module__[-2:], look.__name__  # a lesson's file ends in its number
 
         def tell(attempt) -> None:
-            sentence = look(attempt)
+            sentence = judged(look, attempt)
             if sentence.startswith(RIGHT) and name not in (done := passed()):
                 with contextlib.suppress(OSError), whole_file(PROGRESS) as temporary:  # a folder may be read-only
                     temporary.write_text(json.dumps({"passed": [*done, name]}), encoding="utf-8")
@@ -92,6 +93,28 @@ def check(known: Exercise) -> Callable:
         return tell
 
     return register
+
+
+class _Stopped(Exception):
+    """A learner's function stopped with an error; it holds the sentence that says so."""
+
+
+def judged(look: Callable, attempt) -> str:
+    """The sentence of a check, whatever is given to it: what is odd enough fails wherever it is touched.
+
+    The learner's own interruption goes through.
+    """
+    try:
+        return look(attempt)
+    except _Stopped as stopped:
+        return str(stopped)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # SystemExit too
+        return (
+            "Not yet: this is of a kind that cannot be compared with what is wanted. "
+            "Give plain numbers, text, tensors, or lists of them."
+        )
 
 
 def exercise(answer: Callable, cases: dict[str, tuple], **options: Callable) -> Callable:
@@ -135,7 +158,10 @@ def _plain(value):
 def _single(value):
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc":
         return torch.as_tensor(np.array(value, dtype=complex if value.dtype.kind == "c" else float))
-    return value.detach().cpu().to_dense().clone().as_subclass(Tensor) if isinstance(value, Tensor) else value
+    if not isinstance(value, Tensor):
+        return value
+    value = value.detach().cpu()
+    return (value.dequantize() if value.is_quantized else value.to_dense()).clone().as_subclass(Tensor)
 
 
 def _numbers(value) -> Tensor | None:
@@ -169,6 +195,8 @@ def _same(result, wanted) -> bool:
 def _describe(result, wanted) -> str:
     """What is given and what is wanted, at the first place where they differ."""
     place = ""
+    if isinstance(wanted, Real | Tensor) and not getattr(wanted, "ndim", 0) and getattr(result, "shape", ()):
+        return f"returns shape {tuple(result.shape)}, but a single number is wanted."
     if isinstance(wanted, Tensor) and wanted.ndim:
         if not isinstance(result, Tensor):
             return f"returns no tensor, but {shown(result, 60)}."
@@ -189,8 +217,8 @@ def _describe(result, wanted) -> str:
 def compare(attempt: Callable, known: Exercise) -> str:
     """Try an attempt on every case; name a foreseen mistake where it matches one on all cases, else the case.
 
-    Whatever an attempt raises is an answer to be explained, but for the learner's own interruption. What it does to
-    its arguments, and to PyTorch's random numbers, stays in the attempt.
+    Whatever an attempt raises is an answer to be explained, so this is called by `judged`. What it does to its
+    arguments, and to PyTorch's random numbers and settings, stays in the attempt.
     """
     if attempt is ...:
         return UNTOUCHED
@@ -200,28 +228,56 @@ def compare(attempt: Callable, known: Exercise) -> str:
         return _tried(attempt, known)
 
 
+@contextlib.contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Leave PyTorch's settings as they are."""
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    try:
+        with torch.set_grad_enabled(torch.is_grad_enabled()):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)
+
+
+def _call(attempt: Callable, arguments: tuple, name: str):
+    """What an attempt gives back for these arguments of a case; raises _Stopped, whatever it raises."""
+    try:
+        with _settings_kept():
+            return attempt(*arguments)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too
+        said = stops_with(error)
+        slip = next((f" ({hint})" for part, hint in SLIPS.items() if part in said), "")
+        raise _Stopped(f"Not yet: for {name}, your function stops with {said}{slip}") from error
+
+
+def _not_run(given) -> str | None:
+    """What to say of a function that has not run when it is called, for it holds `async` or `yield`."""
+    if inspect.iscoroutine(given):
+        given.close()  # else Python warns
+        return "`async def` gives a promise instead of a value: write `def` alone."
+    if inspect.isgenerator(given) or inspect.isasyncgen(given):
+        return "your function gives a generator, which has not computed anything yet: use `return`, not `yield`."
+    return None
+
+
 def _tried(attempt: Callable, known: Exercise) -> str:
     results, changed = [], False
     for name, arguments in known.cases.items():
         copies = _copied(arguments)
-        try:
-            given = attempt(*copies)
-            result = known.read(_plain(given))
-            problem = known.odd(result, lambda tried=arguments: known.read(_plain(attempt(*_copied(tried)))))
-            untouched = _untouched(attempt, given)
-            changed = changed or any(map(_changed, copies, arguments))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit too
-            said = stops_with(error)
-            slip = next((f" ({hint})" for part, hint in SLIPS.items() if part in said), "")
-            return f"Not yet: for {name}, your function stops with {said}{slip}"
-        if untouched:
+        given = _call(attempt, copies, name)
+        if _untouched(attempt, given):
             return UNTOUCHED
         if given is None:
             return f"Not yet: for {name}, your function gives nothing back: is there a `return`?"
-        if problem:
+        result = known.read(_plain(given))
+        again = functools.partial(_call, attempt, _copied(arguments), name)
+        if problem := _not_run(given) or known.odd(result, lambda again=again: known.read(_plain(again()))):
             return f"Not yet: {problem}"
+        changed = changed or any(map(_changed, copies, arguments))
         wanted = known.read(known.answer(*arguments))
         if isinstance(wanted, Tensor) and wanted.ndim and getattr(result, "shape", None) != wanted.shape:
             return f"Not yet: for {name}, your function {_describe(result, wanted)}"

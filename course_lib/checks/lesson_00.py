@@ -1,12 +1,13 @@
 """The exercises of lesson 00: a caption, and bytes."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
-from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, compare, exercise
+from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, compare, exercise, judged
 from course_lib.classroom.wording import shown
-from course_lib.fruit import prompts
+from course_lib.fruit.worlds import FRUIT, read_for
 from course_lib.tools import pixels
 
 WANTED = {  # what a caption says, and how it is spoken of
@@ -27,7 +28,7 @@ def practice(attempt: Callable) -> None:
     """Lesson 00: twice a number. It shows what checks say, and counts nowhere."""
     square = "that is the number times itself. Twice means: times two."
     known = Exercise(lambda x: 2 * x, {"x = 2": (2,), "x = 5": (5,)}, lambda x: {square: x * x})
-    print(compare(attempt, known))
+    print(judged(partial(compare, known=known), attempt))
 
 
 @check(Exercise("a small yellow lemon on a black background"))
@@ -38,15 +39,16 @@ def caption(attempt: str) -> str:
     if not isinstance(attempt, str):
         return f"Not yet: a caption is text, between quotes, not {shown(attempt, 60)}."
     try:
-        asked = prompts.understand(attempt)
+        reading = read_for(FRUIT, attempt)
     except ValueError as error:
         return f"Not yet: {error}"
+    asked = FRUIT.understand(reading.caption)
     for name, (word, called) in WANTED.items():
         if asked[name] is None:
             return f"Not yet: your caption leaves the {called} open, so the network would choose one."
         if asked[name] != word:
             return f"Not yet: the {called} that your caption asks for is {asked[name]}, not {word}."
-    return RIGHT
+    return f"{RIGHT} It is {reading.note}." if reading.differs else RIGHT
 
 
 @exercise(pixels.from_bytes, BYTES)

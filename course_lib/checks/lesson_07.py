@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from course_lib.beyond import solvers
@@ -70,15 +71,23 @@ def look_back_step(x_t, x0_hat, x0_before, r, t, s):
     }
 
 
+def _name(guess):
+    """A guess as the causes are written, whatever its capitals and blanks."""
+    if not isinstance(guess, str):
+        return guess
+    return next((cause for cause in broken.FAULTS if cause.casefold().split() == guess.casefold().split()), guess)
+
+
 @check(Exercise([*broken.in_order().values()]))
 def diagnosis(attempt: Sequence) -> str:
     """Lesson 07: the causes of the broken runs A to G, in this order."""
     causes = broken.in_order()
+    attempt = attempt.tolist() if isinstance(attempt, np.ndarray) else attempt
     if attempt is ... or (isinstance(attempt, Sequence) and attempt and all(guess is ... for guess in attempt)):
         return UNTOUCHED
     if isinstance(attempt, str) or not isinstance(attempt, Sequence) or len(attempt) != len(causes):
         return f"Not yet: give a list of {len(causes)} causes, for runs {' to '.join([*causes][:: len(causes) - 1])}."
-    guesses = dict(zip(causes, attempt, strict=True))
+    guesses = dict(zip(causes, map(_name, attempt), strict=True))
     named = {run: guess for run, guess in guesses.items() if guess is not ...}
     for guess in named.values():
         if not isinstance(guess, str) or guess not in broken.FAULTS:  # a guess can be anything

@@ -19,9 +19,8 @@ from course_lib.judging.counts import Score
 from course_lib.sample import Frame
 from course_lib.tools.bars import progress as progress
 from course_lib.tools.files import whole_file
-from course_lib.tools.pixels import enlarged, grid, to_image
+from course_lib.tools.pixels import enlarged, grid, save_picture, to_image
 from course_lib.tools.pixels import png as png
-from course_lib.tools.pixels import save_png as save_png
 
 FONT = 16  # points; legible when the figure fills a projector's screen
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe and Ito's: safe for colour-blind readers
@@ -114,12 +113,30 @@ def histogram_picture(picture: Tensor) -> Tensor:
     return sheet
 
 
+def check_ending(path: str | Path, *endings: str) -> None:
+    """Refuse, with a ValueError, a path whose ending is none of these; one without an ending will do."""
+    ending = Path(path).suffix
+    if ending and ending.lower() not in endings:
+        *most, last = endings
+        raise ValueError(f"This can be written to a file that ends in {', '.join(most)} or {last}, not in {ending}.")
+
+
+def save_png(picture: Tensor, path: str | Path, scale: int = 1) -> None:
+    """Write one (3, H, W) picture, every pixel a square of scale x scale; whole or not at all.
+
+    It is a PNG file, unless the path ends in .jpg, .jpeg or .webp. Raises ValueError for any other ending.
+    """
+    check_ending(path, ".png", ".jpg", ".jpeg", ".webp")
+    save_picture(picture, path, scale)
+
+
 def save_film(frames: Sequence[Frame], path: str | Path, scale: int = 6) -> None:
     """Write a generation as an animated GIF, or WebP if the path ends so, noisy picture left, guess right.
 
     It takes four seconds, whatever the number of frames: of many it shows 76, evenly spread, first and last included,
-    and the last stays for a second. Whole or not at all.
+    and the last stays for a second. Whole or not at all. Raises ValueError for a path that ends in anything else.
     """
+    check_ending(path, ".gif", ".webp")
     at = torch.linspace(0, len(frames) - 1, min(76, len(frames))).round().int().tolist()
     images = [enlarged(grid(torch.stack([frames[i].x_t[0], frames[i].x0_hat[0]])), scale) for i in at]
     ends = torch.linspace(0, 300, len(images)).round().int() * 10  # milliseconds; GIF counts in hundredths of a second

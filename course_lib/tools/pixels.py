@@ -58,16 +58,13 @@ def enlarged(picture: Tensor, scale: int) -> Image.Image:
 
 
 def save_picture(picture: Tensor, path: str | Path, scale: int = 1) -> None:
-    """`save_png` in the format that the path's ending names: .jpg, .jpeg or .webp; PNG for any other."""
+    """Write one (3, H, W) picture in the format that the path's ending names: .jpg, .jpeg or .webp; PNG for any other.
+
+    Every pixel is a square of scale x scale. Whole or not at all.
+    """
     kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(Path(path).suffix.lower(), "PNG")
     with whole_file(path) as temporary:  # nothing is blurred where a format might
         enlarged(picture, scale).save(temporary, kind, quality=95, subsampling=0, lossless=True)
-
-
-def save_png(picture: Tensor, path: str | Path, scale: int = 1) -> None:
-    """Write one (3, H, W) picture as a PNG file, every pixel a square of scale x scale; whole or not at all."""
-    with whole_file(path) as temporary:
-        temporary.write_bytes(png(picture, scale))
 
 
 def png(picture: Tensor, scale: int = 1) -> bytes:

@@ -15,7 +15,11 @@ class DiagnosisGame(Panel):
 
     def __init__(self, ward: Mapping[str, BrokenRun], causes: Mapping[str, str] | None = None):
         self.ward, self.causes = ward, dict(causes or in_order())
-        if not isinstance(ward, Mapping) or not {"healthy", *self.causes.values()} <= ward.keys():
+        if (
+            not isinstance(ward, Mapping)
+            or not {"healthy", *self.causes.values()} <= ward.keys()
+            or {*map(type, ward.values())} != {BrokenRun}
+        ):
             raise ValueError(
                 "The game needs the healthy run and a broken one for each cause, as `broken.load()` gives."
             )

@@ -19,6 +19,8 @@ class NoiseSlider(Panel):
 
     def __init__(self, caption: str = "a red apple", *, size: int = 128, seed: int = 0):
         read_for(FRUIT, caption)  # refuses words that ask for no fruit
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"`size` is the side of the picture in pixels, a whole number from 1 on, not {size!r}.")
         self.size, self.seed = size, seed
         self.words = ui.Text(value=caption, description="picture", continuous_update=False)
         self.t = Slider(description="noise level t", options=LEVELS, layout=LONG)

@@ -49,6 +49,7 @@ class PairExplorer(Panel):
             return self.say("A step takes noise away: s must be below t.")
         self.say()
         self.shown = self.pair(self.t.value, self.s.value)
+        self.doubt(self.shown[2])
         for picture, x in zip(self.pictures, self.shown, strict=True):
             picture.value = show.png(x, scale=5)
 

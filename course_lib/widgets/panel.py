@@ -3,19 +3,17 @@
 No mathematics lives in this room: `train` trains, `sample` samples, `show` draws. Long work runs in small portions
 between which the kernel hears what the learner does next, so that a new wish takes the place of the old one.
 
-A kernel keeps every widget alive until it is closed, for the browser may still show it; so does the notebook, in `Out`.
-What nobody can see any more is what a cell showed before it was run again: that is closed, with all its parts.
+What a cell showed before it was run again is closed, with all its parts: see `tools/cells.py`.
 """
 
 import asyncio
 import base64
 import html
 import re
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine
 
 import ipywidgets as ui
 import torch
-from IPython import get_ipython
 from IPython.display import display
 from traitlets import Unicode
 
@@ -23,6 +21,7 @@ from course_lib.classroom import show
 from course_lib.classroom.wording import stops_with
 from course_lib.fruit.reader import printable
 from course_lib.noise import Model
+from course_lib.tools.cells import close_all, take_place
 from course_lib.widgets.slider import Slider
 
 BLANK = show.png(torch.zeros(3, 1, 1))  # grey, until there is something to show
@@ -31,7 +30,6 @@ WRAP, CELL, LABEL = {"flex_flow": "row wrap"}, {"width": "96px"}, {"width": "150
 LONG = {"width": "440px", "max_width": "100%"}
 LEVELS = [i / 100 for i in range(101)]  # what the sliders of noise levels can be set to
 PLAY_SECONDS = 5.0
-SHOWN: dict[str, tuple[str, list["Panel"]]] = {}  # cells: which time it was run, and the panels it made then
 
 
 def check_words(model: Model) -> None:
@@ -43,32 +41,6 @@ def check_words(model: Model) -> None:
         )
 
 
-def held(widgets: Iterable) -> Iterator[ui.Widget]:
-    """Widgets, and all that they hold: children, layouts, styles."""
-    for widget in widgets:
-        if isinstance(widget, ui.Widget):
-            yield widget
-            values = [getattr(widget, name) for name in widget.keys]  # noqa: SIM118 - no dict
-            yield from held([*values, *getattr(widget, "children", ())])
-
-
-def close_all(*widgets: ui.Widget) -> None:
-    """Let the kernel and the browser forget these widgets, and all that they hold."""
-    for widget in list(held(widgets)):
-        ui.Widget.close(widget)
-
-
-def running_cell() -> tuple[str, str] | None:
-    """The cell of a notebook that is being run, and this time of it; None elsewhere.
-
-    Where a front end gives cells no name, their text is one.
-    """
-    request = getattr(get_ipython(), "get_parent", dict)()
-    if request.get("header", {}).get("msg_type") != "execute_request":  # someone touches a control
-        return None
-    return request["metadata"].get("cellId") or request["content"]["code"], request["header"]["msg_id"]
-
-
 class Panel(ui.VBox):
     """Controls and pictures in one box. Where no kernel runs, its `figure()` is shown instead, never an empty box."""
 
@@ -78,17 +50,7 @@ class Panel(ui.VBox):
     def __init__(self, *children: ui.Widget):
         self.message = ui.HTML()
         super().__init__([*children, self.message])
-        self.take_place()
-
-    def take_place(self) -> None:
-        """Close what this cell showed when it was run before."""
-        if cell := running_cell():
-            time, earlier = SHOWN.get(cell[0], (cell[1], []))
-            if time != cell[1]:
-                for panel in earlier:
-                    panel.close()
-                earlier = []
-            SHOWN[cell[0]] = cell[1], [*earlier, self]
+        take_place(self.close)
 
     def close(self) -> None:
         """Give up the work under way, and let go of all parts."""
@@ -97,9 +59,15 @@ class Panel(ui.VBox):
 
     def still(self) -> tuple[dict, dict]:
         """What stands in a page without a kernel: a picture and its name, and what it shows in words."""
-        name, figure = re.sub("(?<!^)(?=[A-Z])", " ", type(self).__name__).lower(), self.figure()
-        picture = base64.b64encode(show.figure_png(figure)).decode()
-        return {"image/png": picture, "text/plain": f"<{name}: run the cell to use it>"}, {"image/png": figure.metadata}
+        name = re.sub("(?<!^)(?=[A-Z])", " ", type(self).__name__).lower()
+        told = {"text/plain": f"<{name}: run the cell to use it>"}
+        try:
+            figure = self.figure()
+            picture = base64.b64encode(show.figure_png(figure)).decode()
+        except Exception as error:  # the box says so, and can be used
+            self.fail(error)
+            return told, {}
+        return told | {"image/png": picture}, {"image/png": figure.metadata}
 
     if hasattr(ui.Widget, "_repr_mimebundle_"):
 
@@ -118,6 +86,11 @@ class Panel(ui.VBox):
     def say(self, sentence: str = "") -> None:
         """Show a sentence under the controls, or none."""
         self.message.value = f"<p role='status'>{html.escape(printable(sentence))}</p>" if sentence else ""
+
+    def doubt(self, x: torch.Tensor) -> None:
+        """Say so where a picture holds values that are no numbers: it looks like any other mistake."""
+        if not x.isfinite().all():
+            self.say("The network answers with values that are no finite numbers (NaN), so this is no picture.")
 
     def fail(self, error: BaseException) -> None:
         """Say what went wrong, and be ready for the next try."""

@@ -15,8 +15,9 @@ from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS
 from course_lib.fruit.worlds import FRUIT, WORLDS, read_with, reader_of
 from course_lib.model import encode_for
 from course_lib.sample import Frame, sample, sampling_of
+from course_lib.tools.cells import close_all
 from course_lib.tools.files import RUNS
-from course_lib.widgets.panel import LONG, WRAP, Panel, Picture, check_words, close_all, rest
+from course_lib.widgets.panel import LONG, WRAP, Panel, Picture, check_words, rest
 from course_lib.widgets.slider import Slider
 
 
@@ -158,6 +159,7 @@ class PromptBox(Panel):
             await rest()
         self.frames = frames
         self.be_ready()
+        self.doubt(frames[-1].x_t)
         self.results = [*self.results, (caption, frames[-1].x_t[0])][-self.KEPT :]
         for place, (words, x) in zip(self.places, reversed(self.results), strict=False):
             picture, label = place.children
@@ -175,4 +177,6 @@ class PromptBox(Panel):
         self.say(f"Saved in {self.folder.name}/ as {name}.png and {name}.gif.")
 
     def figure(self) -> Figure:
-        return show.film(self.frames or list(self.moments(self.read(self.words.value)[0])), columns=8)
+        frames = self.frames or list(self.moments(self.read(self.words.value)[0]))
+        self.doubt(frames[-1].x_t)
+        return show.film(frames, columns=8)
