@@ -85,7 +85,7 @@ def error_by_level(
 
     The noise, from the generator, is the same at every level. The pictures had better not be those of the training.
     """
-    eps = torch.randn(x0.shape, generator=generator)
+    eps = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
     guesses = (model(add_noise(x0, t, eps), torch.full((len(x0),), t), tokens) for t in levels)
     return [float((x0_hat - x0).square().mean()) for x0_hat in guesses]
 
