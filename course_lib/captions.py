@@ -77,7 +77,9 @@ def encode(captions: str | Sequence[str], vocabulary: Sequence[str], max_words: 
 
 
 def decode(tokens: Tensor, vocabulary: Sequence[str]) -> list[str]:
-    """Turn (B, L) tokens back into words; a null caption gives the empty text."""
+    """Turn (B, L) tokens back into words; a null caption gives the empty text. ValueError for what has no rows."""
+    if getattr(tokens, "ndim", 0) != 2:
+        raise ValueError("tokens are rows of numbers, (B, L), as `encode` gives them.")
     return [" ".join(vocabulary[token] for token in row if token) for row in tokens.tolist()]
 
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.captions import MAX_WORDS, encode
-from course_lib.noise import Levels, Pictures, Tokens, expand_level, told
+from course_lib.noise import Levels, Pictures, Tokens, check_number, expand_level, told
 
 SKETCH = 8  # places along a side of the sketch
 
@@ -152,15 +152,17 @@ def check_input(network: nn.Module, x_t: Pictures, tokens: Tokens | None) -> Tok
         raise ValueError(f"tokens must have shape {wanted}, one caption for each picture, int64, not {told(tokens)}.")
     low, high = int(tokens.min()), int(tokens.max())
     if low < 0 or high >= known:
-        raise ValueError(
-            f"Tokens lie in [0, {known - 1}], but these go from {low} to {high}: "
-            "were they made with this model's vocabulary?"
-        )
+        raise ValueError(f"Tokens lie in [0, {known - 1}], not {low} to {high}: are they of this model's vocabulary?")
     return tokens
 
 
-def smallest_side(patch: int, channels: Sequence[int], size: int) -> int:
-    """The side that divides those of all pictures such a U-Net can draw; ValueError if it does not divide `size`."""
+def smallest_side(config: dict) -> int:
+    """The side that divides those of all pictures such a U-Net can draw; ValueError for settings that make none."""
+    for name in ("patch", "blocks", "width", "max_words", "size"):
+        check_number(name, config.get(name, 1))
+    patch, channels, size, width = (config[name] for name in ("patch", "channels", "size", "width"))
+    if not channels or width % 4 or any(not isinstance(n, int) or n < 8 or n % 8 for n in channels):
+        raise ValueError(f"channels are some multiples of 8, width is one of 4, but they are {channels} and {width}.")
     side = patch * 2 ** (len(channels) - 1) * (2 if channels[-1] < 16 else 1)  # a norm needs two numbers in a group
     if size % side:
         raise ValueError(f"So many scales draw multiples of {side} pixels, not {size}: take fewer, or a smaller patch.")
@@ -174,8 +176,7 @@ class Denoiser(nn.Module):
         vocabulary: the words of its captions, "no word" first.
         patch: side of the squares of pixels that become one place with more channels before the first
             convolution, and pixels again after the last: 4 is fast, 2 is crisp.
-        channels, blocks: see `UNet`.
-        width: length of the vector that carries noise level and caption.
+        channels, blocks, width: see `UNet`.
         max_words: the longest caption.
         world: whose grammar its captions follow; "" for words of one's own.
         size, steps, guidance_scale: how it is asked for pictures, unless one says otherwise.
@@ -200,7 +201,7 @@ class Denoiser(nn.Module):
         self.config = dict(vocabulary=list(vocabulary), patch=patch, channels=list(channels), blocks=blocks)
         self.config |= dict(width=width, max_words=max_words, world=world)
         self.config |= dict(size=size, steps=steps, guidance_scale=guidance_scale)
-        self.vocabulary, self.patch, self.smallest = tuple(vocabulary), patch, smallest_side(patch, channels, size)
+        self.vocabulary, self.patch, self.smallest = tuple(vocabulary), patch, smallest_side(self.config)
         self.level = LevelEncoder(width)
         self.caption = CaptionEncoder(len(vocabulary), width)
         self.enter = nn.Conv2d(3 * patch**2, channels[0], 3, padding=1)

@@ -5,6 +5,7 @@ along it we are. t = 0 is the clean picture, t = 1 is nothing but noise.
 """
 
 from collections.abc import Callable
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -21,32 +22,45 @@ def told(x: object) -> str:
     return f"a tensor of shape {tuple(x.shape)}, {x.dtype}" if isinstance(x, Tensor) else f"of type {type(x).__name__}"
 
 
-def expand_level(t: Levels, x: Tensor) -> Tensor:
-    """Give noise levels the shape they need to multiply pictures (B, ...): the one place where t is broadcast.
+def check_number(name: str, x: object, low: float = 1, high: float = 10**6, kind: str = "whole") -> None:
+    """Refuse what is no whole number from low to high, or no "finite" one, with a ValueError."""
+    if isinstance(x, bool) or not isinstance(x, Integral if kind == "whole" else Real) or not low <= x <= high:
+        raise ValueError(f"{name} must be a {kind} number from {low} to {high}, not {x!r}.")
 
-    Returns:
-        Tensor of shape (1, 1, ...) or (B, 1, ...), with as many axes as x, its dtype and its device.
 
-    Raises:
-        ValueError: t lies outside [0, 1], has another shape, or is no number.
-    """
-    if t is None or isinstance(t, str):
+def check_tokens(tokens: Tokens, generator: torch.Generator, axes: tuple[int, ...] = (2,)) -> None:
+    """Refuse what is no tensor of tokens, or no source of chance for them, with a ValueError."""
+    if not isinstance(tokens, Tensor) or tokens.ndim not in axes or not len(tokens) or tokens.is_floating_point():
+        raise ValueError(f"tokens must be (B, L) integers, as `encode` gives them, not {told(tokens)}.")
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be like torch.Generator().manual_seed(0), not {generator!r}.")
+
+
+def as_levels(t: Levels, dtype: torch.dtype | None = None, device: torch.device | None = None) -> Tensor:
+    """Noise levels of any shape as a tensor. Raises ValueError for what is no number, and outside [0, 1]."""
+    if not isinstance(t, Tensor | Real):
         raise ValueError(f"The noise level t must be a number or a tensor of numbers, not {t!r}.")
-    t = torch.as_tensor(t, dtype=x.dtype, device=x.device)
-    if t.ndim > 1 or (t.ndim == 1 and len(t) not in (1, len(x))):
-        raise ValueError(
-            f"t has shape {tuple(t.shape)} for {len(x)} pictures. "
-            f"Give one number, or a tensor of shape ({len(x)},) with one noise level for each picture."
-        )
+    t = torch.as_tensor(t, dtype=dtype, device=device)
     if t.numel() and not bool(((t >= 0) & (t <= 1)).all()):
         raise ValueError(
             f"The noise level t must lie in [0, 1], but it goes from {t.min():.3g} to {t.max():.3g}. "
             "0 is the clean picture, 1 is pure noise."
         )
+    return t
+
+
+def expand_level(t: Levels, x: Tensor) -> Tensor:
+    """Give noise levels the shape they need to multiply pictures (B, ...): the one place where t is broadcast.
+
+    Returns (1, 1, ...) or (B, 1, ...), with axes, dtype and device of x. Raises as `as_levels`, and for other shapes.
+    """
+    t = as_levels(t, x.dtype, x.device)
+    if t.ndim > 1 or (t.ndim == 1 and len(t) not in (1, len(x))):
+        raise ValueError(f"t has shape {tuple(t.shape)} for {len(x)} pictures. Give one noise level, or {len(x)}.")
     return t.reshape(-1, *[1] * (x.ndim - 1))
 
 
-def check_pictures(x0: Pictures) -> None:
+def check_clean(x0: Pictures) -> None:
     """Refuse what is no batch of clean pictures: ValueError for a wrong shape, dtype or range, with what to do."""
     if not isinstance(x0, Tensor) or x0.ndim != 4:
         raise ValueError(f"Pictures have shape (B, 3, H, W), not {told(x0)}. For a single picture write x0[None].")
@@ -67,18 +81,14 @@ def add_noise(x0: Pictures, t: Levels, eps: Pictures) -> Pictures:
         t: how much noise. Both ends are exact: t = 0 returns x0, t = 1 returns eps.
         eps: noise from N(0, I), such as `torch.randn(x0.shape, generator=generator)`.
 
-    Raises:
-        ValueError: a shape, a range or a dtype is wrong.
+    Raises ValueError where a shape, a range or a dtype is wrong.
 
     Source: the straight path of rectified flow (Liu et al. 2022, arXiv:2209.03003, eq. 1), with its two ends
     named in the order of diffusion models.
     """
-    check_pictures(x0)
-    if eps.shape != x0.shape:
-        raise ValueError(
-            f"eps has shape {tuple(eps.shape)}, the pictures {tuple(x0.shape)}. "
-            "Every pixel needs noise of its own: torch.randn(x0.shape)."
-        )
+    check_clean(x0)
+    if told(eps) != told(x0):
+        raise ValueError(f"eps is {told(eps)}, but every pixel of x0, {told(x0)}, needs noise of its own.")
     t = expand_level(t, x0)
     return (1 - t) * x0 + t * eps
 
@@ -86,11 +96,9 @@ def add_noise(x0: Pictures, t: Levels, eps: Pictures) -> Pictures:
 def noise_levels(steps: int) -> Tensor:
     """The levels of a road of so many steps: (steps + 1,) float32, evenly spaced, from exactly 1 down to exactly 0.
 
-    Raises:
-        ValueError: steps is no whole number from 1 to 1000.
+    Raises ValueError unless steps is a whole number from 1 to 1000.
     """
-    if type(steps) is not int or not 1 <= steps <= 1000:
-        raise ValueError(f"steps must be a whole number from 1 to 1000, not {steps!r}.")
+    check_number("steps", steps, 1, 1000)
     return torch.linspace(1, 0, steps + 1)
 
 
@@ -101,6 +109,5 @@ def signal_to_noise(t: Levels) -> Tensor:
 
     Source: Kingma et al. 2021, Variational Diffusion Models (arXiv:2107.00630), eq. 2, for this noising.
     """
-    t = torch.as_tensor(t, dtype=torch.float32)
-    expand_level(t.flatten(), t.flatten())  # refuses levels outside [0, 1]
+    t = as_levels(t, torch.float32)
     return ((1 - t) / t) ** 2

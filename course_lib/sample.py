@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_lib.noise import Levels, Model, Pictures, Tokens, expand_level, noise_levels, told
+from course_lib.noise import Levels, Model, Pictures, Tokens, check_number, check_tokens, expand_level, noise_levels
 
 
 class Frame(NamedTuple):
@@ -39,9 +39,7 @@ def sampling_of(model: Model) -> Sampling:
 def _expand_levels(x_t: Pictures, t: Levels, s: Levels) -> tuple[Tensor, Tensor]:
     t, s = expand_level(t, x_t), expand_level(s, x_t)
     if not bool((s < t).all()):
-        raise ValueError(
-            f"A step goes from noise level t to a lower one s, but s = {s.max():.3g} is not below t = {t.min():.3g}."
-        )
+        raise ValueError(f"A step goes down from t to s, but s = {s.max():.3g} is not below t = {t.min():.3g}.")
     return t, s
 
 
@@ -124,17 +122,12 @@ def sample(
         steps + 1 frames. The first holds x_1, pure noise of unit variance. The last holds the pictures, at t = 0,
         where a picture is its own guess.
 
-    Raises:
-        ValueError: tokens are no (B, L) integers, steps or guidance_scale is out of range, generator is none.
+    Raises ValueError where tokens are no (B, L) integers, steps or guidance_scale is out of range, generator is none.
     """
     usual = sampling_of(model)
     guidance_scale = usual.guidance_scale if guidance_scale is None else guidance_scale
-    if not isinstance(tokens, Tensor) or tokens.ndim != 2 or not len(tokens) or tokens.is_floating_point():
-        raise ValueError(f"tokens must be (B, L) integers, as `encode` gives them, not {told(tokens)}.")
-    if isinstance(guidance_scale, str) or not abs(guidance_scale) < float("inf"):
-        raise ValueError(f"The guidance scale must be a finite number, not {guidance_scale!r}.")
-    if not isinstance(generator, torch.Generator):
-        raise ValueError(f"generator must be like torch.Generator().manual_seed(0), not {generator!r}.")
+    check_tokens(tokens, generator)
+    check_number("guidance_scale", guidance_scale, -1000, 1000, "finite")
     levels = noise_levels(usual.steps if steps is None else steps).tolist()
     x_t = torch.randn(len(tokens), *(shape or (3, usual.size, usual.size)), generator=generator, device=tokens.device)
     for t, s in zip(levels[:-1], levels[1:], strict=True):

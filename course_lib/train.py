@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_lib.noise import Model, Pictures, Tokens, add_noise, expand_level, told
+from course_lib.noise import Model, Pictures, Tokens, add_noise, check_clean, check_number, check_tokens, expand_level
 
 PURE_NOISE = 1 / 16  # share of training examples at t = 1 exactly, where sampling begins
 DROP_CAPTIONS = 0.1  # share of training examples that lose their caption
@@ -59,15 +59,13 @@ def random_batches(
         generator: where chance comes from; that of the `Run` goes into the run's file.
         flip: mirror every second picture: twice as many of them, where left and right look alike.
 
-    Raises:
-        ValueError: pictures and captions do not match, or a batch is empty.
+    Raises ValueError where pictures, captions or how they are to be drawn are of a wrong kind, or do not match.
     """
-    if not isinstance(tokens, Tensor):
-        raise ValueError(f"tokens must be a tensor, as `encode` gives them, not {told(tokens)}.")
-    if len(x0) != len(tokens) or not len(x0):
+    check_clean(x0[:1])
+    check_tokens(tokens, generator, (2, 3))
+    check_number("batch_size", batch_size)
+    if len(x0) != len(tokens):
         raise ValueError(f"Every picture needs its caption: there are {len(x0)} pictures and {len(tokens)} captions.")
-    if batch_size < 1:
-        raise ValueError(f"A batch has at least one picture, so batch_size must not be {batch_size}.")
     tokens = tokens[:, None] if tokens.ndim == 2 else tokens
     while True:
         pick = torch.randint(len(x0), (batch_size,), generator=generator)
@@ -115,21 +113,22 @@ class Run:
             arXiv:2312.02696, eq. 2: the horizon grows with the run). Buffers, often averages already, are copied.
         step, pictures, seconds: how far the run has come, and how long it took.
 
-    Raises ValueError for what is no network, or one that cannot be copied.
+    Raises ValueError for what is no network, one that cannot be copied, or a rate or seed out of range.
     """
 
     def __init__(self, model: nn.Module, *, learning_rate: float = 2e-3, seed: int = 0):
         if not isinstance(model, nn.Module):
             raise ValueError(f"A run trains an nn.Module, not {type(model).__name__}.")
+        check_number("learning_rate", learning_rate, 1e-9, 100, "finite")
+        check_number("seed", seed, 0, 2**63 - 1)
         if not any(value.requires_grad for value in model.parameters()):  # as those of a loaded network
             model.requires_grad_(True)
         self.model = model
         try:
             self.ema = copy.deepcopy(model).eval().requires_grad_(False)
         except RuntimeError as error:
-            raise ValueError(
-                "This network cannot be copied. Does it take norms from nn.utils.parametrizations?"
-            ) from error
+            hint = "Pruning and the old norms of torch.nn.utils forbid it; those of its parametrizations do not."
+            raise ValueError(f"This network cannot be copied. {hint}") from error
         self.learning_rate = learning_rate
         layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
         own = [value for layer in layers for value in layer.parameters(recurse=False)]  # parametrizations lie deeper
@@ -210,7 +209,7 @@ def train(
             return
         x0, tokens = batch
         t = levels(len(x0), g)
-        eps = torch.randn(x0.shape, generator=g)
+        eps = torch.randn(x0.shape, generator=g, dtype=x0.dtype if isinstance(x0, Tensor) else None)
 
         error = loss(run.model, x0, t, eps, tokens)
         if not error.isfinite():
@@ -255,10 +254,8 @@ class Muon(torch.optim.Optimizer):
     """Steps with momentum, made orthogonal, so that a weight learns in all directions and not in its strongest alone.
 
     Weights of convolutions count as matrices (out, in x height x width), which `torch.optim.Muon` refuses; it also
-    computes in bfloat16, far slower on a processor without instructions for it.
-
-    The momentum is Nesterov's; the scale of a step matches AdamW's, so that both can share a learning rate (Liu et al.
-    2025, arXiv:2502.16982, eq. 4).
+    computes in bfloat16, far slower on a processor without instructions for it. The momentum is Nesterov's; the scale
+    of a step matches AdamW's, so that both can share a learning rate (Liu et al. 2025, arXiv:2502.16982, eq. 4).
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.9, weight_decay: float = 0.01):

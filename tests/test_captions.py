@@ -86,6 +86,12 @@ def test_decode_undoes_encode():
     assert decode(encode(captions, VOCABULARY), VOCABULARY) == captions
 
 
+@pytest.mark.parametrize("tokens", ["a red apple", None, [[1, 2]], torch.ones(3, dtype=torch.int64)], ids=str)
+def test_what_has_no_rows_of_tokens_is_not_decoded(tokens):
+    with pytest.raises(ValueError, match=r"tokens are rows of numbers, \(B, L\), as `encode` gives them"):
+        decode(tokens, VOCABULARY)
+
+
 def test_the_same_words_in_another_order_are_other_tokens():
     assert not torch.equal(encode("orange apple", VOCABULARY), encode("apple orange", VOCABULARY))
 

@@ -1,11 +1,14 @@
 import json
+import math
 import os
 import random
 import stat
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,7 +22,7 @@ from course_lib.judging.judge import Judge
 from course_lib.model import Denoiser
 from course_lib.tools import files
 from course_lib.tools.files import DATA, read_tensors, whole_file, write_tensors
-from course_lib.train import Run
+from course_lib.train import Run, train
 from course_lib.weights import load, load_denoiser, load_judge, load_run, save, save_run
 
 
@@ -305,6 +308,22 @@ def normed():
     return model
 
 
+def asked(**how):
+    """A network with other ways to be asked in its settings, which a `Denoiser` takes as they are."""
+    model = tiny()
+    model.config |= how
+    return model
+
+
+class Strict(torch.nn.Linear):
+    """A network of one's own, whose settings do not survive JSON."""
+
+    def __init__(self, sides, by_place=None):
+        assert isinstance(sides, tuple), "a tuple is needed"
+        super().__init__(*sides)
+        self.config = dict(sides=sides, by_place=by_place)
+
+
 @pytest.mark.parametrize(
     ("network", "said"),
     [
@@ -312,7 +331,22 @@ def normed():
         (lambda: torch.nn.Linear(2, 2), "hold this Linear, since its `config` does not make it again: .*config"),
         (lambda: tiny().double(), "hold this Denoiser.* is torch.float64, expected torch.float32"),
         (normed, "hold this Denoiser.*enter"),
-        (spoilt, "hold this Denoiser.*enter.bias holds numbers that are not finite"),
+        (spoilt, "^This Denoiser is not worth a file: enter.bias holds numbers that are not finite"),
+        (lambda: Denoiser(("a", "boat"), channels=(8,)), '"no word" in front'),
+        (lambda: Denoiser(("", "boat", "boat"), channels=(8,)), "stands twice"),
+        (lambda: Denoiser("ab", channels=(8,)), '"no word" in front'),
+        (lambda: Denoiser(("", 3), channels=(8,)), '"no word" in front'),
+        *((lambda steps=steps: asked(steps=steps), "steps must be") for steps in (0, 2000, 4.0)),
+        *((lambda w=w: asked(guidance_scale=w), "guidance_scale must") for w in (math.nan, math.inf, "2", [2.0], None)),
+        (lambda: Strict(sides=(1, 2)), "hold this Strict, since its `config` does not make it again: a tuple"),
+        (lambda: Strict(sides=(1, 2), by_place={1: 8}), "hold this Strict.*does not make it again"),
+        (lambda: Strict(sides=(1, 2), by_place={0: torch.ones(1)}), "Tensor is not JSON serializable"),
+        (lambda: type("Denoiser", (Denoiser,), {})(VOCABULARY, channels=(8,)), "another Denoiser. Give yours a name"),
+        (lambda: type("Judge", (torch.nn.Linear,), {})(2, 2), "another Judge. Give yours a name of its own"),
+        (lambda: type("Longer", (Longer,), {})(VOCABULARY, channels=(8,)), "another Longer. Give yours a name"),
+        (lambda: None, "save takes a network, such as run.ema, not NoneType"),
+        (lambda: Run(tiny()), "save takes a network, such as run.ema, not Run. For a Run: save_run"),
+        (lambda: tiny().state_dict(), "save takes a network, such as run.ema, not OrderedDict"),
     ],
 )
 def test_what_could_not_be_opened_again_is_not_saved(path, network, said):
@@ -320,6 +354,48 @@ def test_what_could_not_be_opened_again_is_not_saved(path, network, said):
     with pytest.raises(ValueError, match=said):
         save(network(), path)
     assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("write", [save, lambda model, path, **about: save_run(Run(model), path, **about)])
+@pytest.mark.parametrize(
+    "value", [torch.ones(1), np.int64(3), {1, 2}, Path("x")], ids=lambda value: type(value).__name__
+)
+def test_what_json_cannot_hold_is_not_kept_beside_weights(path, write, value):
+    path.write_bytes(b"old")
+    with pytest.raises(ValueError, match=r"keeps plain numbers.* is not JSON.*Write int\(x\)"):
+        write(tiny(), path, said=value)
+    assert path.read_bytes() == b"old"
+
+
+def test_a_run_is_known_again_by_what_json_makes_of_it(path):
+    save_run(Run(tiny()), path, sides=(1, 2))
+    load_run(Run(tiny()), path, sides=(1, 2))
+
+
+@pytest.mark.parametrize("act", [save_run, load_run])
+def test_a_network_is_no_run(path, act):
+    with pytest.raises(ValueError, match=r"A training run is a Run, such as Run\(model\), not Denoiser"):
+        act(tiny(), path)
+
+
+@pytest.mark.parametrize("kind", [["Denoiser"], {"Denoiser": 1}, None, 3])
+def test_a_file_whose_kind_is_no_name_is_refused(path, kind):
+    write_tensors(path, tiny().state_dict(), about(kind=kind))
+    with pytest.raises(ValueError, match="but a Denoiser is needed"):
+        load_denoiser(path)
+
+
+class Words(torch.nn.Embedding):
+    """A network of one's own that has words, and says nothing of how it is asked."""
+
+    def __init__(self, vocabulary):
+        super().__init__(len(vocabulary), 4)
+        self.config = dict(vocabulary=vocabulary)
+
+
+def test_what_is_saved_opens_again_though_it_does_not_say_how_it_is_asked(path):
+    save(Words(("", "boat")), path)
+    assert load(path, Words).config["vocabulary"] == ["", "boat"]
 
 
 def test_saving_draws_no_random_numbers(path):
@@ -337,10 +413,43 @@ def test_a_denoiser_of_ones_own_class_is_opened_with_it(path):
         load_denoiser(path)
 
 
-def test_a_compiled_network_is_saved_as_what_it_was(path):
+def in_part(model):
+    model.unet = torch.compile(model.unet, backend="eager")
+    return model
+
+
+COMPILED = [lambda model: model, lambda model: torch.compile(model, backend="eager"), in_part]
+
+
+@pytest.mark.parametrize("compiled", COMPILED, ids=["not", "whole", "in part"])
+def test_a_compiled_network_is_saved_as_what_it_was(path, compiled):
     model = tiny()
-    save(torch.compile(model, backend="eager"), path)
-    assert torch.equal(load_denoiser(path).enter.weight, model.enter.weight)
+    save(compiled(model), path)
+    again, expected = load_denoiser(path).state_dict(), tiny().state_dict()
+    assert again.keys() == expected.keys() and all(torch.equal(again[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("before", COMPILED, ids=["not", "whole", "in part"])
+@pytest.mark.parametrize("after", COMPILED, ids=["not", "whole", "in part"])
+def test_a_run_goes_on_whether_its_network_is_compiled_or_not(path, before, after):
+    run, again = Run(before(tiny())), Run(after(tiny()))
+    x0, tokens = torch.zeros(2, 3, 16, 16), encode(["red apple", "an orange"], VOCABULARY)
+    list(train(run, [(x0, tokens)], steps=1))
+    save_run(run, path)
+    load_run(again, path)
+    assert again.step == 1 and not any("_orig_mod" in name for name in read_tensors(path)[0])
+    for one, other in ((run.model, again.model), (run.ema, again.ema)):
+        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_a_run_of_an_earlier_version_that_was_compiled_goes_on(path):
+    save_run(Run(tiny()), path)
+    tensors, said = read_tensors(path)
+    old = {
+        name.replace("model.", "model._orig_mod.").replace("ema.", "ema._orig_mod."): x for name, x in tensors.items()
+    }
+    write_tensors(path, old, said)
+    load_run(Run(tiny()), path)
 
 
 def test_as_many_words_as_the_fruit_has_are_still_ones_own(path):
@@ -520,7 +629,7 @@ from pathlib import Path
 from course_lib.model import Denoiser
 from course_lib.tools.files import whole_file
 from course_lib.tools.pixels import save_picture
-from course_lib.train import Run
+from course_lib.train import Run, train
 from course_lib.weights import save, save_run
 
 network, noise = Denoiser(("", "a"), channels=(8,)), torch.rand(3, 99, 99)

@@ -2,6 +2,7 @@ import pytest
 import scipy.linalg
 import torch
 
+from course_lib.judging.judge import Judge
 from course_lib.judging.measure import (
     benchmark,
     diversity,
@@ -10,6 +11,7 @@ from course_lib.judging.measure import (
     frechet_distance_1d,
     nearest,
 )
+from course_lib.judging.scene_judge import SceneJudge
 
 
 def test_the_nearest_picture_to_a_copy_is_the_original():
@@ -37,11 +39,52 @@ def test_the_distance_is_the_root_mean_square_difference():
     assert nearest(x, pictures)[0].item() == pytest.approx(0.75)
 
 
+def test_generated_pictures_that_leave_the_range_are_their_own_nearest():
+    made = 2 * torch.randn(9, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    for x in (made, made.double(), made.half()):
+        distance, index = nearest(x, x)
+        assert (distance == 0).all() and distance.dtype == torch.float32 and index[:, 0].tolist() == [*range(9)]
+
+
+NO_PICTURES = [
+    (lambda x: x.numpy(), "Pictures of shape .* are needed here, not of type ndarray"),
+    (lambda x: x.tolist(), "not of type list"),
+    (lambda x: x[0], r"are needed here, not a tensor of shape \(3, "),
+    (lambda x: x[:, :1], "are needed here, not a tensor of shape"),
+    (lambda x: x.byte(), "Pictures are float32.*For bytes write x / 127.5 - 1"),
+    (lambda x: x.log(), "A picture holds nan, no number"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), NO_PICTURES)
+@pytest.mark.parametrize(
+    ("ask", "side"),
+    [
+        (lambda x: nearest(x, torch.zeros(2, 3, 32, 32)), 32),
+        (lambda x: nearest(torch.zeros(2, 3, 32, 32), x), 32),
+        (Judge(width=8).features, 32),
+        (Judge(width=8).name, 32),
+        (SceneJudge(width=8).features, 64),
+        (SceneJudge(width=8).see, 64),
+    ],
+)
+def test_what_are_no_pictures_is_told_in_a_sentence(ask, side, change, said):
+    with pytest.raises(ValueError, match=said):
+        ask(change(torch.full((2, 3, side, side), -0.5)))
+
+
+@pytest.mark.parametrize(("judge", "side"), [(Judge(width=8), 32), (SceneJudge(width=8), 64)])
+def test_a_judge_sees_the_same_in_doubles(judge, side):
+    x = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(judge.features(x.double()), judge.features(x))
+
+
 def test_wrong_shapes_and_counts_are_refused():
     with pytest.raises(ValueError, match="cannot be compared"):
         nearest(torch.zeros(1, 3, 8, 8), torch.zeros(2, 3, 4, 4))
-    with pytest.raises(ValueError, match="from 1 to 2"):
-        nearest(torch.zeros(1, 3, 8, 8), torch.zeros(2, 3, 8, 8), count=3)
+    for count in (0, 3, 1.5, None):
+        with pytest.raises(ValueError, match="count must be a whole number from 1 to 2"):
+            nearest(torch.zeros(1, 3, 8, 8), torch.zeros(2, 3, 8, 8), count=count)
 
 
 def bell(count, features, seed):

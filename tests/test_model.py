@@ -198,6 +198,27 @@ def test_a_network_too_deep_for_its_pictures_is_refused(network, settings, side)
         network(VOCABULARY, **settings)
 
 
+@pytest.mark.parametrize("network", [Denoiser, SceneDenoiser])
+@pytest.mark.parametrize("value", [0, -1, 2.0, "4", None, True])
+@pytest.mark.parametrize("name", ["patch", "blocks", "width", "max_words", "size"])
+def test_a_setting_that_is_no_whole_number_is_refused_by_its_name(network, name, value):
+    if network is SceneDenoiser and name == "blocks":
+        pytest.skip("it has one block on each scale")
+    with pytest.raises(ValueError, match=f"^{name} must be a whole number from 1 to "):
+        network(VOCABULARY, **{name: value})
+
+
+@pytest.mark.parametrize("network", [Denoiser, SceneDenoiser])
+@pytest.mark.parametrize(
+    "settings",
+    [{"channels": ()}, {"channels": (7,)}, {"channels": (0,)}, {"channels": "48"}, {"channels": (8.0,)}, {"width": 7}],
+    ids=str,
+)
+def test_channels_and_width_that_make_no_layers_are_refused(network, settings):
+    with pytest.raises(ValueError, match="^channels are some multiples of 8, width is one of 4, but they are "):
+        network(VOCABULARY, **settings)
+
+
 @pytest.mark.parametrize("channels", [(8,), (8, 8), (8, 8, 8), (16, 16, 16, 16), (8, 16, 8, 16)])
 def test_a_network_that_can_be_made_can_draw_its_smallest_picture_alone(channels):
     model = Denoiser(VOCABULARY, channels=channels, width=16)

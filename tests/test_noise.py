@@ -1,7 +1,12 @@
+import math
+import re
+
+import numpy as np
 import pytest
 import torch
 
-from course_lib.noise import add_noise, expand_level, noise_levels, signal_to_noise
+from course_lib.beyond.convert import alpha_bar, scale, sigma
+from course_lib.noise import add_noise, check_number, expand_level, noise_levels, signal_to_noise
 
 
 def pictures(count=4, size=16, seed=0):
@@ -66,8 +71,9 @@ def test_what_is_no_clean_picture_is_refused(x0, message):
         (1.5, r"from 1.5 to 1.5"),
         (float("nan"), r"must lie in \[0, 1\].*nan"),
         (torch.tensor([0.0, 0.5, 1.0, 2.0]), "from 0 to 2"),
-        (torch.full((3,), 0.5), r"shape \(3,\) for 4 pictures.*shape \(4,\)"),
+        (torch.full((3,), 0.5), r"shape \(3,\) for 4 pictures.*one noise level, or 4"),
         (torch.full((4, 1, 1, 1), 0.5), r"shape \(4, 1, 1, 1\) for 4 pictures"),
+        *((t, "must be a number or a tensor of numbers, not") for t in ("a", None, {"t": 0.5}, [0.5], 0.5j)),
     ],
 )
 def test_what_is_no_noise_level_is_refused(t, message):
@@ -76,11 +82,22 @@ def test_what_is_no_noise_level_is_refused(t, message):
         add_noise(x0, t, eps)
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 16, 16), (4, 1, 16, 16), (3, 16, 16)])
-def test_noise_of_another_shape_is_refused(shape):
-    x0, _ = pictures()
-    with pytest.raises(ValueError, match=r"eps has shape .* the pictures \(4, 3, 16, 16\).*torch.randn\(x0.shape\)"):
-        add_noise(x0, 0.5, torch.zeros(shape))
+@pytest.mark.parametrize(
+    ("eps", "said"),
+    [
+        *(
+            (torch.zeros(shape), f"a tensor of shape {shape}")
+            for shape in ((1, 3, 16, 16), (4, 1, 16, 16), (3, 16, 16))
+        ),
+        (torch.zeros(4, 3, 16, 16).double(), "a tensor of shape (4, 3, 16, 16), torch.float64"),
+        (torch.zeros(4, 3, 16, 16).half(), "a tensor of shape (4, 3, 16, 16), torch.float16"),
+        ([1], "of type list"),
+        (torch.zeros(4, 3, 16, 16).numpy(), "of type ndarray"),
+    ],
+)
+def test_noise_unlike_the_pictures_is_refused(eps, said):
+    with pytest.raises(ValueError, match=rf"eps is {re.escape(said)}.* but every pixel of x0, .*\(4, 3, 16, 16\)"):
+        add_noise(pictures()[0], 0.5, eps)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 7, 50, 100, 999, 1000])
@@ -109,3 +126,27 @@ def test_signal_to_noise_keeps_the_shape_and_refuses_other_levels():
     assert signal_to_noise(0.25).item() == pytest.approx(9)
     with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
         signal_to_noise(torch.tensor([[0.5, 1.1]]))
+
+
+@pytest.mark.parametrize("ask", [signal_to_noise, scale, alpha_bar, sigma])
+@pytest.mark.parametrize("t", ["a", None, [0.5], {"t": 0.5}])
+def test_what_is_no_number_is_no_level_wherever_one_is_asked_for(ask, t):
+    with pytest.raises(ValueError, match="The noise level t must be a number or a tensor of numbers, not"):
+        ask(t)
+
+
+@pytest.mark.parametrize("x", [2.5, 4.0, True, "4", None, [4], 0, -1, 11])
+def test_what_is_no_whole_number_in_its_range_is_refused(x):
+    with pytest.raises(ValueError, match="^batch_size must be a whole number from 1 to 10, not "):
+        check_number("batch_size", x, 1, 10)
+
+
+@pytest.mark.parametrize("x", [math.nan, math.inf, True, "1e-3", None, [2], 1j, torch.ones(1), 0, -1])
+def test_what_is_no_finite_number_in_its_range_is_refused(x):
+    with pytest.raises(ValueError, match="^learning_rate must be a finite number from 0.1 to 10, not "):
+        check_number("learning_rate", x, 0.1, 10, "finite")
+
+
+def test_numbers_of_numpy_are_numbers():
+    check_number("seed", np.int64(3))
+    check_number("learning_rate", np.float32(0.5), 0, 1, "finite")

@@ -401,7 +401,7 @@ def test_the_judge_says_what_it_sees_in_the_words_of_the_course():
         assert 1 <= len(one.things) <= 3 and set(one.things) <= set(itertools.product(KINDS, COLOURS))
         assert one.background in BACKGROUNDS and len(one.sizes) == len(one.things)
         assert set(one.sizes) <= set(SIZES)
-    with pytest.raises(ValueError, match=r"shape \(B, 3, 64, 64\), not \(1, 3, 32, 32\)"):
+    with pytest.raises(ValueError, match=r"shape \(B, 3, 64, 64\) are needed here, not .*\(1, 3, 32, 32\)"):
         judge.see(torch.zeros(1, 3, 32, 32))
     with pytest.raises(ValueError, match="leaves open"):
         scene_exam.judge_pictures(judge, torch.zeros(1, 3, 64, 64), ["an apple and a pear"])

@@ -115,7 +115,7 @@ class SceneDenoiser(nn.Module):
         super().__init__()
         self.config = dict(vocabulary=list(vocabulary), patch=patch, channels=list(channels), width=width)
         self.config |= dict(max_words=max_words, world=world, size=size, steps=steps, guidance_scale=guidance_scale)
-        self.vocabulary, self.patch, self.smallest = tuple(vocabulary), patch, smallest_side(patch, channels, size)
+        self.vocabulary, self.patch, self.smallest = tuple(vocabulary), patch, smallest_side(self.config)
         self.level = LevelEncoder(width)
         self.words = WordEncoder(len(vocabulary), max_words, width)
         self.caption = nn.Linear(width, width)

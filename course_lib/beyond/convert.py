@@ -9,7 +9,7 @@ that would divide by zero there refuse, with a ValueError, as all do for levels 
 import torch
 from torch import Tensor
 
-from course_lib.noise import Levels, Pictures, expand_level
+from course_lib.noise import Levels, Pictures, as_levels, expand_level
 
 
 def scale(t: Levels) -> Tensor:
@@ -18,8 +18,7 @@ def scale(t: Levels) -> Tensor:
     x_t / scale has variance 1 if the pictures have (it is "variance preserving"), as DDPM and DDIM want it. Here and in
     the next four t, alpha-bar or sigma may have any shape, and the answer has the same.
     """
-    t = torch.as_tensor(t)
-    expand_level(t.flatten().double(), t.flatten().double())  # refuses levels outside [0, 1]
+    t = as_levels(t)
     return ((1 - t) ** 2 + t**2).sqrt()
 
 
@@ -30,7 +29,7 @@ def alpha_bar(t: Levels) -> Tensor:
 
     Source: DDPM, Ho et al. 2020 (arXiv:2006.11239), eq. 4.
     """
-    return ((1 - torch.as_tensor(t)) / scale(t)) ** 2
+    return ((1 - as_levels(t)) / scale(t)) ** 2
 
 
 def level_from_alpha_bar(alpha_bar: float | Tensor) -> Tensor:
@@ -49,8 +48,7 @@ def sigma(t: Levels) -> Tensor:
 
     Source: EDM, Karras et al. 2022 (arXiv:2206.00364), section 2. Ours is infinite at t = 1; EDM stops at, say, 80.
     """
-    scale(t)  # refuses levels outside [0, 1]
-    t = torch.as_tensor(t)
+    t = as_levels(t)
     return t / (1 - t)
 
 

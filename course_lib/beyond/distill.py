@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_lib.noise import Model, Pictures, Tokens, add_noise, expand_level, noise_levels
+from course_lib.noise import Model, Pictures, Tokens, add_noise, check_number, expand_level, noise_levels
 from course_lib.sample import denoise_step, guided, sampling_of
 from course_lib.train import Run
 
@@ -65,8 +65,7 @@ def distillation_loss(teacher: Model, steps: int, guidance_scale: float = 1.0) -
     """
     if steps not in HALVINGS:
         raise ValueError(f"A student takes 8, 4, 2 or 1 steps, half as many at each stage, not {steps!r}.")
-    if isinstance(guidance_scale, str) or not abs(guidance_scale) < float("inf"):
-        raise ValueError(f"The guidance scale must be a finite number, not {guidance_scale!r}.")
+    check_number("guidance_scale", guidance_scale, -1000, 1000, "finite")
 
     def loss(model: Model, x0: Pictures, t: Tensor, eps: Pictures, tokens: Tokens) -> Tensor:
         x_t = add_noise(x0, t, eps)

@@ -16,6 +16,7 @@ from course_lib.fruit.prompts import phrasings
 from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS, VOCABULARY
 from course_lib.judging.counts import Score
 from course_lib.judging.exam import examine
+from course_lib.judging.measure import clipped
 from course_lib.noise import Model, Pictures
 from course_lib.tools.bars import Bar, no_bar
 
@@ -42,10 +43,8 @@ class Judge(nn.Module):
         self.colour = nn.Linear(128, len(colours))
 
     def features(self, x: Pictures) -> Tensor:
-        """What the judge sees in pictures, clipped to [-1, 1]: (B, 128). ValueError unless they are (B, 3, 32, 32)."""
-        if x.shape[1:] != (3, 32, 32):
-            raise ValueError(f"The judge looks at pictures of shape (B, 3, 32, 32), not {tuple(x.shape)}.")
-        return self.look(x.clamp(-1, 1))
+        """What the judge sees in pictures (B, 3, 32, 32), clipped to [-1, 1]: (B, 128). Raises as `clipped`."""
+        return self.look(clipped(x, 32))
 
     def forward(self, x: Pictures) -> tuple[Tensor, Tensor]:
         """Pictures to (B, kinds) logits and (B, colours) logits."""

@@ -6,22 +6,36 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from course_lib.noise import Model, Pictures, Tokens, add_noise
+from course_lib.noise import Model, Pictures, Tokens, add_noise, check_number, told
 from course_lib.tools.files import DATA
+
+
+def clipped(x: Pictures, side: int | None = None) -> Pictures:
+    """Pictures as a display shows them: float32, clipped to [-1, 1].
+
+    Raises ValueError for what is no tensor of floats, (B, 3, H, W) with H = W = side if that is given, or holds nan.
+    """
+    if not isinstance(x, Tensor) or x.ndim != 4 or x.shape[1] != 3 or (side and x.shape[2:] != (side, side)):
+        raise ValueError(f"Pictures of shape (B, 3, {side or 'H'}, {side or 'W'}) are needed here, not {told(x)}.")
+    if not x.is_floating_point():
+        raise ValueError(f"Pictures are float32 in [-1, 1], not {x.dtype}. For bytes write x / 127.5 - 1.")
+    if x.isnan().any():
+        raise ValueError("A picture holds nan, no number: what made it went wrong.")
+    return x.float().clamp(-1, 1)
 
 
 def nearest(x: Pictures, pictures: Pictures, count: int = 1) -> tuple[Tensor, Tensor]:
     """Which pictures of a set are most like each of ours, pixel by pixel?
 
-    Returns, for each of the B pictures x (clipped to [-1, 1]), the `count` nearest of the N clean `pictures`, nearest
+    Returns, for each of the B pictures x, the `count` nearest of the N `pictures`, both clipped to [-1, 1], nearest
     first: the root mean square difference, (B, count) float32, 0 for a copy; and the place in `pictures`, (B, count).
-    Raises ValueError if the pictures differ in shape, or count is not from 1 to N.
+    Raises ValueError as `clipped`, if the pictures differ in shape, or count is not from 1 to N.
     """
+    x, pictures = clipped(x), clipped(pictures)
     if x.shape[1:] != pictures.shape[1:]:
         raise ValueError(f"Pictures of {tuple(x.shape[1:])} cannot be compared with {tuple(pictures.shape[1:])}.")
-    if not 1 <= count <= len(pictures):
-        raise ValueError(f"count must be a whole number from 1 to {len(pictures)}, not {count}.")
-    x, pictures = x.clamp(-1, 1).flatten(1), pictures.flatten(1)
+    check_number("count", count, 1, len(pictures))
+    x, pictures = x.flatten(1), pictures.flatten(1)
     # all distances at once are quick, but a copy's is not quite 0: those of a few more than asked for are taken again
     few = torch.cdist(x, pictures).topk(min(count + 4, len(pictures)), largest=False).indices
     exact = torch.cdist(x[:, None], pictures[few], compute_mode="donot_use_mm_for_euclid_dist")[:, 0]
@@ -85,7 +99,7 @@ def error_by_level(
 
     The noise, from the generator, is the same at every level. The pictures had better not be those of the training.
     """
-    eps = torch.randn(x0.shape, generator=generator)
+    eps = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
     guesses = (model(add_noise(x0, t, eps), torch.full((len(x0),), t), tokens) for t in levels)
     return [float((x0_hat - x0).square().mean()) for x0_hat in guesses]
 

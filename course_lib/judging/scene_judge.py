@@ -15,6 +15,7 @@ from course_lib.beyond.attention import Attention
 from course_lib.fruit.scenes import SIZE, Scene, Thing, draw_many, random_scene
 from course_lib.fruit.words import COLOURS, KINDS, SCENE_BACKGROUNDS, SIZES
 from course_lib.judging.judge import blur_and_noise, eye, fit
+from course_lib.judging.measure import clipped
 from course_lib.noise import Pictures
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.pixels import from_bytes
@@ -58,10 +59,8 @@ class SceneJudge(nn.Module):
         self.count, self.background = nn.Linear(64 * before, MOST), nn.Linear(before, len(backgrounds))
 
     def look_at(self, x: Pictures) -> Tensor:
-        """What it sees at each of 8 x 8 places: (B, 64, C). ValueError unless the pictures are (B, 3, 64, 64)."""
-        if x.shape[1:] != (3, SIZE, SIZE):
-            raise ValueError(f"This judge looks at pictures of shape (B, 3, {SIZE}, {SIZE}), not {tuple(x.shape)}.")
-        return self.look(x.clamp(-1, 1)).flatten(2).transpose(1, 2)
+        """What it sees at each of 8 x 8 places of pictures (B, 3, 64, 64): (B, 64, C). Raises as `clipped`."""
+        return self.look(clipped(x, SIZE)).flatten(2).transpose(1, 2)
 
     def features(self, x: Pictures) -> Tensor:
         """What it sees in pictures, over all places: (B, C). Raises as `look_at`."""
