@@ -54,7 +54,7 @@ test: pictures  ## check style, run the tests, run every notebook and compare it
 	$(PYTHON) -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
 	    -m "not twice" tests notebooks $(TESTFLAGS)
 
-quick: pictures  ## check style and what takes no training: for between, under two minutes
+quick: pictures  ## check style and what takes no training: for between, a few minutes
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m pytest -m "not slow and not twice" tests $(TESTFLAGS)
