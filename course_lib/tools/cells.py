@@ -11,10 +11,9 @@ SHOWN: dict[str, tuple[str, list[Callable]]] = {}  # cells: which time it was ru
 
 def held(widgets: Iterable) -> Iterator:
     """Widgets, and all that they hold: children, layouts, styles."""
-    from ipywidgets import Widget  # whoever has a widget has this
-
+    kind = sys.modules["ipywidgets"].Widget  # whoever has a widget has loaded this, which not everybody has installed
     for widget in widgets:
-        if isinstance(widget, Widget):
+        if isinstance(widget, kind):
             yield widget
             values = [getattr(widget, name) for name in widget.keys]  # noqa: SIM118 - no dict
             yield from held([*values, *getattr(widget, "children", ())])
@@ -22,10 +21,8 @@ def held(widgets: Iterable) -> Iterator:
 
 def close_all(*widgets) -> None:
     """Let the kernel and the browser forget these widgets, and all that they hold."""
-    from ipywidgets import Widget
-
     for widget in list(held(widgets)):
-        Widget.close(widget)
+        sys.modules["ipywidgets"].Widget.close(widget)  # past what a panel's own `close` does besides
 
 
 def running_cell() -> tuple[str, str] | None:
