@@ -535,7 +535,8 @@ def run_cell(monkeypatch):
             "header": {"msg_type": kind, "msg_id": str(next(times))},
             "metadata": {"cellId": name} if name else {},
         }
-        shell = SimpleNamespace(get_parent=lambda: request | {"content": {"code": cell}})
+        heard = SimpleNamespace(register=lambda *about: None)  # where matplotlib leaves word
+        shell = SimpleNamespace(get_parent=lambda: request | {"content": {"code": cell}}, events=heard)
         with monkeypatch.context() as patched:
             patched.setattr("IPython.get_ipython", lambda: shell)
             return work()
