@@ -327,7 +327,7 @@ def test_the_noise_follows_mouse_and_keyboard(lesson):
     pear = until_changed(picture, clean)
     panel.get_by_role("textbox", name="picture").fill("a gren pear")
     panel.get_by_role("textbox", name="picture").press("Enter")
-    expect(panel.get_by_role("status")).to_contain_text('Did you mean "green"?')
+    expect(panel.get_by_role("status")).to_contain_text('Did you mean "a green pear"?')
     assert difference(pixels(picture), pear) == 0
 
     measured = [answer_time(slider, picture) for _ in range(21)]
