@@ -1,9 +1,16 @@
 import signal
+from functools import partial
 
 import pytest
+import torch
 
+from course_lib.captions import encode
 from course_lib.checks import engine
-from course_lib.fruit.pictures import training_pictures
+from course_lib.fruit.drawing import Fruit
+from course_lib.fruit.pictures import Pictures, training_pictures
+from course_lib.fruit.prompts import phrasings
+from course_lib.fruit.words import VOCABULARY
+from course_lib.train import random_batches
 from course_lib.weights import load_denoiser, load_judge
 
 # The shipped files. A test that needs a missing one fails, and is not skipped: they belong to the course.
@@ -40,3 +47,14 @@ def heard():
     yield
     for number, do in before.items():
         signal.signal(number, do)
+
+
+@pytest.fixture
+def small_training(monkeypatch):
+    """Sixteen small pictures in place of the training pictures, four of them in a batch; their tokens."""
+    fruits = [Fruit("apple", "red"), Fruit("banana", "yellow"), Fruit("grapes", "blue"), Fruit("pear", "green")] * 4
+    x0 = torch.rand(16, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    tokens = torch.stack([encode(phrasings(f.kind, f.colour), VOCABULARY) for f in fruits])
+    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar: Pictures(x0, tokens, fruits))
+    monkeypatch.setattr("course_lib.train.random_batches", partial(random_batches, batch_size=4))
+    return tokens

@@ -15,13 +15,9 @@ import torch
 from PIL import Image
 
 from course_lib import weights
-from course_lib.captions import encode
 from course_lib.classroom import broken
 from course_lib.commands import main as cli
-from course_lib.fruit.drawing import Fruit
-from course_lib.fruit.pictures import Pictures
-from course_lib.fruit.prompts import phrasings
-from course_lib.fruit.words import COLOURS, HELD_OUT_PAIRS, KINDS, SCENE_BACKGROUNDS, TRAINING_PAIRS, VOCABULARY
+from course_lib.fruit.words import COLOURS, HELD_OUT_PAIRS, KINDS, SCENE_BACKGROUNDS, TRAINING_PAIRS
 from course_lib.fruit.worlds import FRUIT
 from course_lib.judging.judge import Judge
 from course_lib.model import Denoiser
@@ -61,16 +57,6 @@ def denoiser_file(tmp_path):
     torch.manual_seed(0)
     weights.save(TinyDenoiser(), tmp_path / "tiny.safetensors")
     return tmp_path / "tiny.safetensors"
-
-
-@pytest.fixture
-def small_training(monkeypatch):
-    fruits = [Fruit("apple", "red"), Fruit("banana", "yellow"), Fruit("grapes", "blue"), Fruit("pear", "green")] * 4
-    x0 = torch.rand(16, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    tokens = torch.stack([encode(phrasings(f.kind, f.colour), VOCABULARY) for f in fruits])
-    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar: Pictures(x0, tokens, fruits))
-    monkeypatch.setattr("course_lib.train.random_batches", partial(random_batches, batch_size=4))
-    return tokens
 
 
 def stop_after(step, monkeypatch):

@@ -12,22 +12,19 @@ from functools import partial
 import pytest
 import torch
 
-from course_lib.captions import encode, null_tokens
+from course_lib.captions import null_tokens
 from course_lib.commands import main as cli
 from course_lib.commands import runs, train
-from course_lib.fruit.drawing import Fruit
-from course_lib.fruit.pictures import Pictures
-from course_lib.fruit.prompts import phrasings
 from course_lib.fruit.words import VOCABULARY
 from course_lib.judging.counts import Score
 from course_lib.model import Denoiser
 from course_lib.own.houses import write_folder
 from course_lib.tools.files import DATA, PACKAGE, read_tensors
-from course_lib.train import Run, random_batches
+from course_lib.train import Run
 from course_lib.train import train as core_train
 from course_lib.weights import store
 
-pytestmark = pytest.mark.usefixtures("heard")
+pytestmark = pytest.mark.usefixtures("heard", "small_training")
 
 TRAIN = ("train", "--channels", 8, 16)
 SIGNALS = [getattr(signal, name) for name in runs.ENDING if hasattr(signal, name)]
@@ -49,15 +46,6 @@ def tensors(folder):
 
 def same(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-@pytest.fixture(autouse=True)
-def small_training(monkeypatch):
-    fruits = [Fruit("apple", "red"), Fruit("banana", "yellow"), Fruit("grapes", "blue"), Fruit("pear", "green")] * 4
-    x0 = torch.rand(16, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    tokens = torch.stack([encode(phrasings(f.kind, f.colour), VOCABULARY) for f in fruits])
-    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar: Pictures(x0, tokens, fruits))
-    monkeypatch.setattr("course_lib.train.random_batches", partial(random_batches, batch_size=4))
 
 
 @pytest.fixture

@@ -29,11 +29,11 @@ def run(args: Args) -> None:
     """Draw what the captions ask for, and write it as one file, in the format that its ending names."""
     check_ending(args.out)
 
-    from course_lib.fruit.worlds import FRUIT, read_all, unquoted, world_for
+    from course_lib.fruit.worlds import FRUIT, read_for, unquoted, world_for
 
     captions = unquoted(args.captions)
     world = world_for(captions)
-    readings = read_all(captions, world)
+    readings = [read_for(world, caption) for caption in captions]
     asked = [world.understand(reading.caption) for reading in readings]
     tell(readings)
 

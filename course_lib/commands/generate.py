@@ -40,7 +40,7 @@ def options(command: Parser) -> None:
 
 def run(args: Args) -> None:
     """Generate, and write the pictures, or how one came about, as one file, in the format that its ending names."""
-    from course_lib.fruit.worlds import WORLDS, read_all, reader_of, unquoted, world_for
+    from course_lib.fruit.worlds import WORLDS, read_with, unquoted, world_for
 
     check_ending(args.out, (*STILLS, ".gif") if args.film else STILLS, "A film" if args.film else "A picture")
     if not hasattr(args, "weights"):  # words are refused before torch is loaded
@@ -59,14 +59,10 @@ def run(args: Args) -> None:
     if path == DATA / SHIPPED["scenes"]:
         note(f"drawn by the network of scenes, {path.name}")
     model = load(path, Denoiser, SceneDenoiser)
-    if model.config["world"] in WORLDS:
-        prompts = read_all(unquoted(args.prompts), WORLDS[model.config["world"]])
-        tell(prompts)
-        captions = [reading.caption for reading in prompts]
-    else:  # words of one's own, which only the network's own list knows
-        captions = together(args.prompts)
-        for caption in captions:
-            reader_of(model.config)(caption)
+    prompts = (unquoted if model.config["world"] in WORLDS else together)(args.prompts)
+    readings = [read_with(model.config, prompt) for prompt in prompts]
+    tell(readings)
+    captions = [reading.caption for reading in readings]
     if args.film and len(captions) * args.count > 1:
         raise ValueError(f"--film shows one picture, not {len(captions) * args.count}. Ask for one.")
     tokens = encode_for(model, [caption for caption in captions for _ in range(args.count)])

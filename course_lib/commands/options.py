@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from course_lib.fruit.reader import printable
+
 Args = argparse.Namespace
 STILLS = (".png", ".jpg", ".jpeg", ".webp")  # the endings of files that hold one picture
 
@@ -27,8 +29,7 @@ def visible(text: str) -> str:
 
     People, files and networks from elsewhere have their words in our messages: names, captions, vocabularies.
     """
-    lines = text.split("\n- ")
-    return "\n- ".join("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line) for line in lines)
+    return "\n- ".join(map(printable, text.split("\n- ")))
 
 
 def say(text: str) -> None:

@@ -92,12 +92,12 @@ def read(prompt: str) -> Reading:
     if not isinstance(prompt, str):
         raise TypeError(f"A caption is text, such as {EXAMPLE}, not {type(prompt).__name__}.")
     words = split(prompt)
-    if part := FRACTION.search(normal := unicodedata.normalize("NFKC", prompt)):
-        told = f'The model never learned what "{shown(part[0])}" would be of a fruit: it counts one or two.'
-        raise Unread(told, _suggest(split(normal.replace(part[0], " "))))
     if len(prompt) > MAX_CHARACTERS or len(words) > MAX_TYPED:
         long = f"The prompt is too long: {len(words)} words, {len(prompt)} characters."
         raise Unread(f"{long} Say it in at most {MAX_TYPED} words, for example {EXAMPLE}.")
+    if part := FRACTION.search(normal := unicodedata.normalize("NFKC", prompt)):
+        told = f'The model never learned what "{shown(part[0])}" would be of a fruit: it counts one or two.'
+        raise Unread(told, _suggest(split(normal.replace(part[0], " "))))
     try:
         return Reading(prompt, _caption(words))
     except Fault as fault:

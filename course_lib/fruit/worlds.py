@@ -57,11 +57,6 @@ def read_with(config: Mapping, prompt: str) -> reader.Reading:
     return reader.Reading(caption, caption)
 
 
-def read_all(prompts: Sequence[str], world: World) -> list[reader.Reading]:
-    """Read each prompt for a network of this world. Raises as `read_for`, for the first that is refused."""
-    return [read_for(world, prompt) for prompt in prompts]
-
-
 def unquoted(prompts: Sequence[str]) -> list[str]:
     """The prompts of a command line. Pieces that name no fruit by themselves belong to one prompt without quotes."""
     quoted = any(" " in prompt and _whole(prompt) for prompt in prompts)
