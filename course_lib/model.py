@@ -86,9 +86,8 @@ class UNet(nn.Module):
     """Blocks down through the scales, through the middle, and up again; each scale hands over what it saw.
 
     Args:
-        channels: on each scale, from fine to coarse; each a multiple of 8. Every scale halves the last.
-        width: length of the vector that steers the blocks.
-        blocks: on each scale, on the way down and again on the way up.
+        channels: on each scale, from fine to coarse, multiples of 8. Every scale halves the last.
+        width: length of the vector that steers the blocks; blocks: on each scale, down and again up.
 
     Source: U-Net, Ronneberger et al. 2015 (arXiv:1505.04597).
     """
@@ -177,9 +176,8 @@ class Denoiser(nn.Module):
         patch: side of the squares of pixels that become one place with more channels before the first
             convolution, and pixels again after the last: 4 is fast, 2 is crisp.
         channels, blocks, width: see `UNet`.
-        max_words: the longest caption.
-        world: whose grammar its captions follow; "" for words of one's own.
-        size, steps, guidance_scale: how it is asked for pictures, unless one says otherwise.
+        max_words: the longest caption; world: whose grammar they follow, "" for words of one's own.
+        size, steps, guidance_scale, guidance_interval: how it is asked for pictures, unless one says otherwise.
 
     Source: noise-conditioned as in Ho et al. 2020 (arXiv:2006.11239), appendix B.
     """
@@ -196,11 +194,12 @@ class Denoiser(nn.Module):
         size: int = 32,
         steps: int = 50,
         guidance_scale: float = 2.0,
+        guidance_interval: Sequence[float] = (0.0, 1.0),
     ):
         super().__init__()
         self.config = dict(vocabulary=list(vocabulary), patch=patch, channels=list(channels), blocks=blocks)
-        self.config |= dict(width=width, max_words=max_words, world=world)
-        self.config |= dict(size=size, steps=steps, guidance_scale=guidance_scale)
+        self.config |= dict(width=width, max_words=max_words, world=world, size=size, steps=steps)
+        self.config |= dict(guidance_scale=guidance_scale, guidance_interval=list(guidance_interval))
         self.vocabulary, self.patch, self.smallest = tuple(vocabulary), patch, smallest_side(self.config)
         self.level = LevelEncoder(width)
         self.caption = CaptionEncoder(len(vocabulary), width)

@@ -28,6 +28,7 @@ class Sampling(NamedTuple):
     size: int = 32  # side of a picture in pixels
     steps: int = 50  # from pure noise to the picture
     guidance_scale: float = 2.0
+    guidance_interval: tuple[float, float] = (0.0, 1.0)  # the noise levels that it is used at
 
 
 def sampling_of(model: Model) -> Sampling:
@@ -50,8 +51,7 @@ def denoise_step(x_t: Pictures, x0_hat: Pictures, t: Levels, s: Levels) -> Pictu
     Of an error in the guess a part goes over: x_s_hat - x_s = (1 - s/t) (x0_hat - x0), so the loss on x_s is
     (1 - s/t)^2 times the loss on x0.
 
-    Raises:
-        ValueError: s is not below t, or a level lies outside [0, 1].
+    Raises ValueError where s is not below t, or a level lies outside [0, 1].
 
     Source: the Euler step of rectified flow (arXiv:2209.03003); DDIM's step (Song et al. 2021, arXiv:2010.02502,
     eq. 12 with sigma = 0) once x_t is divided by sqrt((1 - t)^2 + t^2).
@@ -79,20 +79,21 @@ def ancestral_step(
     return (1 - s) * x0_hat + (s**2 - variance).clamp(min=0).sqrt() * eps_hat + variance.sqrt() * z
 
 
-def guided(model: Model, x_t: Pictures, t: Levels, tokens: Tokens, guidance_scale: float) -> Pictures:
+def guided(model: Model, x_t: Pictures, t: Levels, tokens: Tokens, guidance_scale: float | Tensor) -> Pictures:
     """Guess the clean picture and lean towards the caption: x0_hat = u + w (c - u).
 
     c is the guess with the caption, u the guess with the null caption, w the guidance scale: 0 ignores the
     caption, 1 is the plain conditional guess (and asks the model only once), more exaggerates what the words
-    change, less than 0 turns away from them.
+    change, less than 0 turns away from them. It is one number, or (B,).
 
     Source: classifier-free guidance, Ho and Salimans 2022 (arXiv:2207.12598), eq. 6, with w counted from 0.
     """
-    if guidance_scale == 1:
+    w = torch.as_tensor(guidance_scale, dtype=x_t.dtype, device=x_t.device).reshape(-1, 1, 1, 1)
+    if bool((w == 1).all()):
         return model(x_t, t, tokens)
     t = torch.as_tensor(t, dtype=x_t.dtype, device=x_t.device).expand(len(x_t))
     c, u = model(x_t.repeat(2, 1, 1, 1), t.repeat(2), torch.cat([tokens, torch.zeros_like(tokens)])).chunk(2)
-    return u + guidance_scale * (c - u)
+    return u + w * (c - u)
 
 
 @torch.no_grad()
@@ -103,6 +104,7 @@ def sample(
     generator: torch.Generator,
     steps: int | None = None,
     guidance_scale: float | None = None,
+    guidance_interval: tuple[float, float] | None = None,
     step: Callable = denoise_step,
     shape: tuple[int, int, int] | None = None,
 ) -> Iterator[Frame]:
@@ -113,7 +115,8 @@ def sample(
         tokens: one caption for each picture wanted; zeros ask for any picture.
         generator: where the noise comes from; the same state gives the same pictures.
         steps: from 1 to 1000, evenly spaced from t = 1 to t = 0. As with the next two, None: as the model was made for.
-        guidance_scale: see `guided`.
+        guidance_scale: see `guided`; 1 at levels outside the guidance_interval, low < t <= high (Kynkäänniemi et al.
+            2024, arXiv:2404.07724, eq. 5).
         step: `denoise_step`, or anything else with its arguments (x_t, x0_hat, t, s), such as
             `functools.partial(ancestral_step, generator=generator)`.
         shape: (3, H, W) of one picture.
@@ -128,10 +131,12 @@ def sample(
     guidance_scale = usual.guidance_scale if guidance_scale is None else guidance_scale
     check_tokens(tokens, generator)
     check_number("guidance_scale", guidance_scale, -1000, 1000, "finite")
+    low, high = expand_level(torch.tensor(guidance_interval or usual.guidance_interval), torch.empty(2)).tolist()
     levels = noise_levels(usual.steps if steps is None else steps).tolist()
     x_t = torch.randn(len(tokens), *(shape or (3, usual.size, usual.size)), generator=generator, device=tokens.device)
     for t, s in zip(levels[:-1], levels[1:], strict=True):
-        x0_hat = guided(model, x_t, torch.full((len(x_t),), t, device=x_t.device), tokens, guidance_scale)
+        w = guidance_scale if low < t <= high else 1
+        x0_hat = guided(model, x_t, torch.full((len(x_t),), t, device=x_t.device), tokens, w)
         yield Frame(t, x_t, x0_hat)
         x_t = step(x_t, x0_hat, t, s)
     yield Frame(0.0, x_t, x_t)

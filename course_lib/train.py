@@ -25,9 +25,8 @@ FALL = 0.3  # the learning rate falls to zero over the last 30 % of the run
 def random_levels(count: int, generator: torch.Generator) -> Tensor:
     """Noise levels to train on: t = sigmoid(n), n ~ N(0.5, 1), but t = 1 itself for one in sixteen.
 
-    The middle levels, where the fruit is decided, come most often. The sigmoid alone would never reach the pure
-    noise that sampling starts from. One level comes from each of `count` equal shares of the distribution, so that
-    no batch has only high or only low ones.
+    The middle levels, where the fruit is decided, come most often; the sigmoid alone would never reach pure noise. One
+    level comes from each of `count` equal shares of the distribution: no batch has only high or only low ones.
 
     Returns t, (count,) float32 in (0, 1], in rising order.
 
@@ -108,10 +107,9 @@ class Run:
         learning_rate: the highest, held for the first 70 % of the run.
         seed: of the generator that batches, levels and noise are drawn from; the first weights are the model's own.
 
-    Attributes:
+    Attributes: step, pictures and seconds, how far the run has come, and
         ema: its average over the recent past, which makes the better pictures (Karras et al. 2024,
             arXiv:2312.02696, eq. 2: the horizon grows with the run). Buffers, often averages already, are copied.
-        step, pictures, seconds: how far the run has come, and how long it took.
 
     Raises ValueError for what is no network, one that cannot be copied, or a rate or seed out of range.
     """
@@ -186,13 +184,13 @@ def train(
         run: where the run stands; changed in place.
         batches: gives (x0, tokens) for each step, such as `random_batches(x0, tokens, run.generator)`, or whatever the
             model takes for a condition in place of tokens; training ends where they end.
-        steps: train until the run has this many; the same first weights and seed then give the same network.
-        seconds: or until it has trained this long, counted without what happens between the steps.
+        steps, seconds: until it has so many steps (then the same first weights and seed give the same network), or has
+            trained so long.
         levels: gives the noise levels of a batch, (B,), for its size and the run's generator.
         loss: what to make small: `denoising_loss`, or anything else with its arguments and a scalar for an answer.
 
-    Yields a `Report` after each step. Raises ValueError unless exactly one of steps and seconds is given and above
-    zero, and where the loss is no longer finite.
+    Yields a `Report` after each step. Raises ValueError unless one of steps and seconds is given, above zero, and where
+    the loss is no longer finite.
     """
     if (steps is None) == (seconds is None):
         raise ValueError("Say how long to train: either steps=… or seconds=…")
@@ -253,9 +251,9 @@ def orthogonalise(matrices: Sequence[Tensor]) -> list[Tensor]:
 class Muon(torch.optim.Optimizer):
     """Steps with momentum, made orthogonal, so that a weight learns in all directions and not in its strongest alone.
 
-    Weights of convolutions count as matrices (out, in x height x width), which `torch.optim.Muon` refuses; it also
-    computes in bfloat16, far slower on a processor without instructions for it. The momentum is Nesterov's; the scale
-    of a step matches AdamW's, so that both can share a learning rate (Liu et al. 2025, arXiv:2502.16982, eq. 4).
+    Weights of convolutions count as matrices (out, in x height x width), which `torch.optim.Muon` refuses; it computes
+    in bfloat16 too, slow on most processors. The momentum is Nesterov's; the scale of a step matches AdamW's, so that
+    both can share a learning rate (Liu et al. 2025, arXiv:2502.16982, eq. 4).
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.9, weight_decay: float = 0.01):

@@ -194,9 +194,9 @@ def test_a_file_says_how_many_steps_its_network_was_distilled_for(tmp_path):
     file, again = tmp_path / "few.safetensors", tmp_path / "again.safetensors"
     weights.save(next(stages(tiny_denoiser())).run.ema, file, seed=1)
     model = weights.load_denoiser(file)
-    assert sampling_of(model) == (32, 8, 1.0)
+    assert sampling_of(model)[:3] == (32, 8, 1.0)
     weights.save(model, again)
-    assert sampling_of(weights.load_denoiser(again)) == (32, 8, 1.0)
+    assert sampling_of(weights.load_denoiser(again))[:3] == (32, 8, 1.0)
     tensors, about = read_tensors(file)
     write_tensors(file, tensors, about | {"config": about["config"] | {"steps": "many"}})
     with pytest.raises(ValueError, match="whole number from 1 to 1000, not 'many'"):
@@ -207,7 +207,7 @@ def test_a_file_that_is_not_distilled_is_as_before(tmp_path):
     weights.save(tiny_denoiser(), tmp_path / "plain.safetensors")
     assert read_tensors(tmp_path / "plain.safetensors")[1].keys() == {"kind", "config", "about"}
     model = weights.load_denoiser(tmp_path / "plain.safetensors")
-    assert sampling_of(model) == (32, 50, 2.0)
+    assert sampling_of(model)[:3] == (32, 50, 2.0)
 
 
 def test_the_prompt_box_stands_where_the_network_is_best():

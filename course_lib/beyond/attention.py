@@ -111,10 +111,12 @@ class SceneDenoiser(nn.Module):
         size: int = 64,
         steps: int = 50,
         guidance_scale: float = 2.0,
+        guidance_interval: Sequence[float] = (0.0, 1.0),
     ):
         super().__init__()
         self.config = dict(vocabulary=list(vocabulary), patch=patch, channels=list(channels), width=width)
         self.config |= dict(max_words=max_words, world=world, size=size, steps=steps, guidance_scale=guidance_scale)
+        self.config |= dict(guidance_interval=list(guidance_interval))
         self.vocabulary, self.patch, self.smallest = tuple(vocabulary), patch, smallest_side(self.config)
         self.level = LevelEncoder(width)
         self.words = WordEncoder(len(vocabulary), max_words, width)

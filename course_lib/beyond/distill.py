@@ -14,15 +14,29 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.noise import Model, Pictures, Tokens, add_noise, check_number, expand_level, noise_levels
-from course_lib.sample import denoise_step, guided, sampling_of
+from course_lib.sample import Sampling, denoise_step, guided, sampling_of
 from course_lib.train import Run
 
+EVERYWHERE = Sampling().guidance_interval
 HALVINGS = (8, 4, 2, 1)  # steps of the students, one after another; the first teacher takes 16
+
+
+def scale_at(t: Tensor, guidance_scale: float, guidance_interval: tuple[float, float]) -> Tensor:
+    """The guidance scale at each of some levels, (B,): 1 outside the interval."""
+    low, high = guidance_interval
+    return torch.where((low < t) & (t <= high), guidance_scale, 1.0)
 
 
 @torch.no_grad()
 def two_step_target(
-    teacher: Model, x_t: Pictures, t: Tensor, tokens: Tokens, *, steps: int, guidance_scale: float = 1.0
+    teacher: Model,
+    x_t: Pictures,
+    t: Tensor,
+    tokens: Tokens,
+    *,
+    steps: int,
+    guidance_scale: float = 1.0,
+    guidance_interval: tuple[float, float] = EVERYWHERE,
 ) -> Pictures:
     """The guess with which one step lands where the teacher lands in two: x0_target = (x_s - (s/t) x_t) / (1 - s/t).
 
@@ -32,14 +46,15 @@ def two_step_target(
     Args:
         t: (B,), in [1 / steps, 1]; ValueError for other levels.
         steps: how many the student takes from noise to picture; the teacher takes twice as many.
-        guidance_scale: of the teacher, see `guided`.
+        guidance_scale, guidance_interval: of the teacher, see `sample`.
 
     Source: Salimans and Ho 2022, Progressive Distillation (arXiv:2202.00512), algorithm 2; the guided teacher
     from Meng et al. 2023 (arXiv:2210.03142), section 3, their two kinds of stages in one.
     """
     m, s = t - 0.5 / steps, t - 1 / steps
-    x_m = denoise_step(x_t, guided(teacher, x_t, t, tokens, guidance_scale), t, m)
-    x_s = denoise_step(x_m, guided(teacher, x_m, m, tokens, guidance_scale), m, s)
+    w_t, w_m = (scale_at(level, guidance_scale, guidance_interval) for level in (t, m))
+    x_m = denoise_step(x_t, guided(teacher, x_t, t, tokens, w_t), t, m)
+    x_s = denoise_step(x_m, guided(teacher, x_m, m, tokens, w_m), m, s)
     kept = expand_level(s / t, x_t)  # how much of x_t a step from t to s keeps
     return (x_s - kept * x_t) / (1 - kept)
 
@@ -54,7 +69,9 @@ def dealt_levels(count: int, generator: torch.Generator, *, steps: int) -> Tenso
     return noise_levels(steps)[torch.arange(count) % steps]
 
 
-def distillation_loss(teacher: Model, steps: int, guidance_scale: float = 1.0) -> Callable:
+def distillation_loss(
+    teacher: Model, steps: int, guidance_scale: float = 1.0, guidance_interval: tuple[float, float] = EVERYWHERE
+) -> Callable:
     """A loss for `train` that makes a student of so many steps: mean of |x0_hat - x0_target|^2 / t^2.
 
     What counts is where a step lands. An error of the guess goes over into x_s with the factor 1 - s/t = 1 / (steps t),
@@ -69,7 +86,8 @@ def distillation_loss(teacher: Model, steps: int, guidance_scale: float = 1.0) -
 
     def loss(model: Model, x0: Pictures, t: Tensor, eps: Pictures, tokens: Tokens) -> Tensor:
         x_t = add_noise(x0, t, eps)
-        x0_target = two_step_target(teacher, x_t, t, tokens, steps=steps, guidance_scale=guidance_scale)
+        how = dict(steps=steps, guidance_scale=guidance_scale, guidance_interval=guidance_interval)
+        x0_target = two_step_target(teacher, x_t, t, tokens, **how)
         return ((model(x_t, t, tokens) - x0_target) ** 2 / expand_level(t, x0) ** 2).mean()
 
     return loss
@@ -94,17 +112,19 @@ def stages(
 
     Args:
         steps: when to stop halving: 8, 4, 2 or 1.
-        guidance_scale: of the first teacher; students are called without guidance, as teachers too.
+        guidance_scale: of the first teacher, used in its own interval; students are called without guidance, as
+            teachers too.
 
     Raises ValueError as `distillation_loss`, and for a teacher that was distilled already.
     """
     if (made_for := sampling_of(teacher).steps) <= HALVINGS[0]:
         raise ValueError(f"This network is distilled already, to {made_for} steps. Give its teacher.")
     distillation_loss(teacher, steps, guidance_scale)  # refuses what is out of range
+    interval = sampling_of(teacher).guidance_interval
     for halved in HALVINGS[: HALVINGS.index(steps) + 1]:
         student = copy.deepcopy(teacher).requires_grad_(True)
-        student.config = student.config | dict(steps=halved, guidance_scale=1.0)
+        student.config = student.config | dict(steps=halved, guidance_scale=1.0, guidance_interval=list(EVERYWHERE))
         run = Run(student, learning_rate=learning_rate, seed=seed)
-        loss = distillation_loss(teacher, halved, guidance_scale)
+        loss = distillation_loss(teacher, halved, guidance_scale, interval)
         yield Stage(halved, run, partial(dealt_levels, steps=halved), loss)
         teacher, guidance_scale = run.ema, 1.0

@@ -1,14 +1,16 @@
-"""`judge`: the network that says what a picture shows."""
+"""`judge`: the networks that say what a picture shows."""
 
 from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, bar, between, flag, say
 
-HELP = "Train the judge and say how often it is right about fresh drawings."
+HELP = "Train the judge, or the panel, and say how often it is right about fresh drawings."
 
 
 def options(command: Parser) -> None:
     """What `judge` can be told."""
-    ask(command, "--steps", between(1, 100_000), "how long to train", 3000)
-    flag(command, "--scenes", "train the judge of scenes")
+    ask(command, "--steps", between(1, 100_000), "how long to train each judge", 3000)
+    which = command.add_mutually_exclusive_group()
+    flag(which, "--scenes", "train the judge of scenes")
+    flag(which, "--panel", "train the panel: four judges of different build, on drawings of their own")
     add_seed(command)
     add_out(command, "runs/judge.safetensors")
 
@@ -17,19 +19,29 @@ def run(args: Args) -> None:
     """Train, try on fresh drawings, and write to --out."""
     import torch
 
-    from course_lib.judging import judge, scene_exam, scene_judge
+    from course_lib.judging import judge, panel, scene_exam, scene_judge
     from course_lib.weights.store import save
 
     with torch.random.fork_rng(devices=[]):  # the seed of its first weights is not everybody's
         torch.manual_seed(args.seed)
-        its, network = (scene_judge, scene_judge.SceneJudge()) if args.scenes else (judge, judge.Judge())
-    for _ in bar(its.train_judge(network, steps=args.steps, seed=args.seed, bar=bar), total=args.steps):
+        network = panel.Panel() if args.panel else scene_judge.SceneJudge() if args.scenes else judge.Judge()
+    train = panel.train_panel if args.panel else scene_judge.train_judge if args.scenes else judge.train_judge
+    total = args.steps * (len(network.judges) if args.panel else 1)
+    for _ in bar(train(network, steps=args.steps, seed=args.seed, bar=bar), total=total):
         pass
-    found = (scene_exam if args.scenes else judge).score_drawings(network.eval(), bar=bar)
-    if args.scenes:
-        fresh = {name: score.as_dict() for name, score in found.items()}
-        right, what = found["all right"], "everything"
+    network.eval()
+    if args.panel:
+        found = panel.panel_on_drawings(network, size=panel.CRISP, bar=bar)
+        right = found["all"]
+    elif args.scenes:
+        found = scene_exam.score_drawings(network, bar=bar)
+        right = found["all right"]
     else:
-        fresh, right, what = found.as_dict(), found, "kind and colour"
-    save(network, args.out, seed=args.seed, steps=args.steps, command=args.command_line, fresh=fresh)
-    say(f"{args.out}: {right.right} of {right.of} fresh drawings right in {what}")
+        found = {"all": judge.score_drawings(network, bar=bar)}
+        right = found["all"]
+    what = "everything" if args.scenes else "kind and colour"
+    about = dict(seed=args.seed, steps=args.steps, command=args.command_line)
+    fresh = {name: score.as_dict() for name, score in found.items()}
+    save(network, args.out, **about, fresh=fresh if len(fresh) > 1 else fresh["all"])
+    who = ", all of the panel agreed" if args.panel else ""
+    say(f"{args.out}: {right.right} of {right.of} fresh drawings right in {what}{who}")

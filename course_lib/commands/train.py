@@ -3,6 +3,7 @@
 import csv
 import os
 from argparse import SUPPRESS, ArgumentTypeError, BooleanOptionalAction
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -33,7 +34,10 @@ USUAL = {
     "shuffle_captions": False,
     "folder": None,
     "scenes": False,
+    "enlarge": False,
     "flip": False,
+    "times": 1,
+    "batch_size": 64,
 }
 
 
@@ -67,8 +71,12 @@ def options(command: Parser) -> None:
     about = command.add_mutually_exclusive_group()
     ask(about, "--folder", path_of, "train on these pictures, with their captions.csv")
     flag(about, "--scenes", "train on pictures of one fruit and of two, 64 pixels wide", SUPPRESS)
+    flag(about, "--enlarge", "train what makes 128 pixels of 32, instead of a denoiser", SUPPRESS)
     text = "mirror every second picture: twice as many, where left and right look alike (default: no)"
     command.add_argument("--flip", action=BooleanOptionalAction, default=SUPPRESS, help=text)
+    text = "draw so many times as many pictures to train on (default: 1)"
+    ask(command, "--times", between(1, 64), text)
+    ask(command, "--batch-size", between(1, 4096), "pictures for each step (default: 64)")
     flag(command, "--resume", "go on with the run in --out, with all the settings that it was begun with")
     add_seed(command, SUPPRESS)
     add_out(command, "runs/denoiser", new_folder)
@@ -103,27 +111,45 @@ def spelled(name: str, value: object) -> str:
 
 
 def subject(kept: dict) -> tuple:
-    """What to train on, and a network for it that has not learned anything."""
+    """What to train: a network that has not learned anything; its batches, as a function of a generator; how else.
+
+    The last are options of `train`.
+    """
     import torch
 
     from course_lib.beyond.attention import SceneDenoiser
+    from course_lib.beyond.distill import dealt_levels
+    from course_lib.beyond.enlarge import Enlarger, enlarging_batches, large_pictures
     from course_lib.fruit.pictures import training_pictures
     from course_lib.fruit.scene_pictures import training_scenes
     from course_lib.fruit.worlds import FRUIT, SCENES
     from course_lib.model import Denoiser
     from course_lib.own.folder import open_folder
+    from course_lib.train import random_batches
 
     shape = {name: kept[name] for name in ("patch", "channels") if kept[name] is not None}
+    drawn = dict(bar=drawing, times=kept["times"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(kept["seed"])  # the network's first weights
+        if kept["enlarge"]:
+            network = Enlarger(**{name: shape[name] for name in shape if name != "patch"})
+            levels = partial(dealt_levels, steps=network.config["steps"])  # only those that it will meet
+            batches = partial(enlarging_batches, large_pictures(bar=drawing), batch_size=kept["batch_size"])
+            return network, batches, dict(levels=levels)
         if kept["scenes"]:
-            return training_scenes(bar=drawing), SceneDenoiser(**SCENES.settings(), **shape)
-        if not kept["folder"]:
-            return training_pictures(bar=drawing), Denoiser(**FRUIT.settings(), **shape)
-        pictures = open_folder(kept["folder"], bar=bar)
-        for odd in pictures.notes:
-            note(odd)
-        return pictures, Denoiser(pictures.vocabulary, max_words=pictures.tokens.shape[1], **shape)
+            pictures, network = training_scenes(**drawn), SceneDenoiser(**SCENES.settings(), **shape)
+        elif not kept["folder"]:
+            pictures, network = training_pictures(**drawn), Denoiser(**FRUIT.settings(), **shape)
+        else:
+            pictures = open_folder(kept["folder"], bar=bar)
+            for odd in pictures.notes:
+                note(odd)
+            network = Denoiser(pictures.vocabulary, max_words=pictures.tokens.shape[1], **shape)
+    tokens = pictures.tokens
+    if kept["shuffle_captions"]:  # the control: every picture gets the captions of another one
+        tokens = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(kept["seed"]))]
+    how = dict(batch_size=kept["batch_size"], flip=kept["flip"])
+    return network, partial(random_batches, pictures.x0, tokens, **how), {}
 
 
 def check_no_shipped(folder: Path) -> None:
@@ -183,35 +209,33 @@ def run(args: Args) -> None:
 
 def train_in(out: Path, args: Args) -> None:
     """`run`, in a folder that nobody else uses."""
-    import torch
 
     from course_lib.commands.runs import stoppable
     from course_lib.own.folder import changed_words
     from course_lib.tools.bars import progress
     from course_lib.tools.files import read_tensors, whole_file
-    from course_lib.train import Run, random_batches, train
+    from course_lib.train import Run, train
     from course_lib.weights import store
 
-    run_file, log_file, trained = (out / name for name in ("run.safetensors", "log.csv", "denoiser.safetensors"))
+    run_file, log_file = out / "run.safetensors", out / "log.csv"
     begun = read_tensors(run_file)[1].get("about", {}) if args.resume else {}
     asked = given(args, **{name: name for name in USUAL})
     kept = settings(asked, {name: begun[name] for name in USUAL if name in begun}, out)
     length = given(args, minutes="minutes", steps="steps") or begun.get("length") or {"minutes": 3.0}
     if kept["flip"] and kept["scenes"]:
         raise ValueError("Captions of scenes say left and right, and a mirror makes them false. Leave out --flip.")
-    pictures, network = subject(kept)
-    config, tokens = network.config, pictures.tokens
-    if begun.get("vocabulary", config["vocabulary"]) != config["vocabulary"]:
+    network, batches, how = subject(kept)
+    trained = out / ("enlarger.safetensors" if kept["enlarge"] else "denoiser.safetensors")
+    config = network.config
+    if begun.get("vocabulary", config.get("vocabulary")) != config.get("vocabulary"):
         why = changed_words(begun["vocabulary"], network.vocabulary) if kept["folder"] else "Train anew."
         raise ValueError(f"{out} holds a run on other captions. {why}")
-    if kept["shuffle_captions"]:  # the control: every picture gets the captions of another one
-        tokens = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(kept["seed"]))]
     this = Run(network, seed=kept["seed"])
     if args.resume:
         store.load_run(this, run_file)
     this.learning_rate = getattr(args, "learning_rate", this.learning_rate)
     log, whole = logged(log_file, this.step) if args.resume else ([], not log_file.exists())
-    about = kept | {name: config[name] for name in ("patch", "channels", "vocabulary")} | {"length": length}
+    about = kept | {name: config.get(name) for name in ("patch", "channels", "vocabulary")} | {"length": length}
 
     def save() -> None:  # the log first: what it holds beyond the run is left out when the run goes on
         nonlocal whole
@@ -228,8 +252,8 @@ def train_in(out: Path, args: Args) -> None:
     if this.step >= until.get("steps", float("inf")) or this.seconds >= until.get("seconds", float("inf")):
         done = f"{this.seconds / 60:.3g} minutes, {this.step} steps"
         note(f"The run in {out} has been trained that long already ({done}). Give more with --minutes or --steps.")
-    batches, recent = random_batches(pictures.x0, tokens, this.generator, flip=kept["flip"]), []
-    for report in progress(stoppable(train(this, batches, **until), save), leave=False):
+    recent, reports = [], train(this, batches(generator=this.generator), **until, **how)
+    for report in progress(stoppable(reports, save), leave=False):
         recent.append(report.loss)
         if report.step % 100 == 0:
             loss, speed = sum(recent) / len(recent), report.pictures_per_second

@@ -15,7 +15,7 @@ from course_lib.fruit.prompts import phrasings
 from course_lib.fruit.words import SIZE, TRAINING_PAIRS, VOCABULARY
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.files import DRAWN
-from course_lib.tools.kept import drawn_once
+from course_lib.tools.kept import drawn_once, named_for
 from course_lib.tools.pixels import from_bytes, to_bytes
 
 PER_PAIR = 256  # 56 x 256 = 14,336 pictures
@@ -53,17 +53,19 @@ def caption_tokens(fruits: Sequence[Fruit]) -> Tensor:
     return torch.stack([known[factors] for factors in said])
 
 
-def training_pictures(path: str | Path = DRAWN / "pictures.safetensors", bar: Bar = no_bar) -> Pictures:
+def training_pictures(path: str | Path = DRAWN / "pictures.safetensors", bar: Bar = no_bar, times: int = 1) -> Pictures:
     """Open the training pictures; draw them anew, with a bar, where there is no file or the renderer has changed since.
 
-    Raises ValueError if the file is damaged; the message says what to do.
+    times: so many times as many, in a file of their own beside the usual one; they begin with the usual ones. Raises
+    ValueError if the file is damaged; the message says what to do.
     """
+    per_pair, path = times * PER_PAIR, named_for(path, times)
 
     def make() -> tuple[Tensor, list[dict]]:
-        fruits = random_fruits(TRAINING_PAIRS, PER_PAIR, TRAINING_SEED)
+        fruits = random_fruits(TRAINING_PAIRS, per_pair, TRAINING_SEED)
         return to_bytes(draw_many(fruits, bar=bar)), [asdict(f) for f in fruits]
 
-    values = TRAINING_PAIRS, PER_PAIR, TRAINING_SEED, SIZE
+    values = TRAINING_PAIRS, per_pair, TRAINING_SEED, SIZE
     x0, factors = drawn_once(path, [words, shapes, drawing, random_fruits, draw_many, to_bytes, values], make)
     fruits = [Fruit(**factor) for factor in factors]
     return Pictures(from_bytes(x0), caption_tokens(fruits), fruits)

@@ -22,7 +22,7 @@ from course_lib.fruit.words import SCENE_VOCABULARY, TRAINING_PAIRS
 from course_lib.noise import Pictures, Tokens
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.files import DRAWN
-from course_lib.tools.kept import drawn_once
+from course_lib.tools.kept import drawn_once, named_for
 from course_lib.tools.pixels import Bytes
 
 COMBINATIONS = tuple(combinations_with_replacement(TRAINING_PAIRS, 2))  # 1,596 sorts of two things side by side
@@ -58,24 +58,30 @@ def caption_tokens(scenes: Sequence[Scene]) -> Tensor:
     return scene_tokens([caption for scene in scenes for caption in phrasings(scene)]).unflatten(0, (-1, 8))
 
 
-def training_list() -> list[Scene]:
-    """The scenes to train on, not drawn yet: each thing alone, and each combination that is not withheld, both ways."""
+def training_list(times: int = 1) -> list[Scene]:
+    """The scenes to train on, not drawn yet: each thing alone, and each combination that is not withheld, both ways.
+
+    times: so many times as many; they begin with the usual ones.
+    """
     generator = torch.Generator().manual_seed(SCENES_SEED)
     things: list[tuple[Thing, ...]] = [(thing,) for thing in TRAINING_PAIRS for _ in range(REPEATS["alone"])]
     for a, b in TRAINING_COMBINATIONS:
-        times = REPEATS["alike" if a == b else "different"]
-        things += [(a, b) if i % 2 else (b, a) for i in range(times)]
-    return [random_scene(generator, row) for row in things]
+        repeats = REPEATS["alike" if a == b else "different"]
+        things += [(a, b) if i % 2 else (b, a) for i in range(repeats)]
+    return [random_scene(generator, row) for _ in range(times) for row in things]
 
 
-def training_scenes(path: str | Path = DRAWN / "pictures-scenes.safetensors", bar: Bar = no_bar) -> Scenes:
+def training_scenes(
+    path: str | Path = DRAWN / "pictures-scenes.safetensors", bar: Bar = no_bar, times: int = 1
+) -> Scenes:
     """Open the training scenes, or draw them, as `training_pictures` does its own."""
+    path = named_for(path, times)
 
     def make() -> tuple[Tensor, list[dict]]:
-        listed = training_list()
+        listed = training_list(times)
         return draw_many(listed, bar=bar), [asdict(scene) for scene in listed]
 
     values = TRAINING_COMBINATIONS, REPEATS, SCENES_SEED, SIZE
-    x, factors = drawn_once(path, [words, shapes, drawing, scenes, training_list, values], make)
+    x, factors = drawn_once(path, [words, shapes, drawing, scenes, training_list, (*values, times)], make)
     known = [Scene(**scene | {"fruits": tuple(Fruit(**f) for f in scene["fruits"])}) for scene in factors]
     return Scenes(Bytes(x), caption_tokens(known), known)

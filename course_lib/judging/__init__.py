@@ -2,6 +2,7 @@
 
 from course_lib.judging.judge import Judge, Score, evaluate, score
 from course_lib.judging.measure import benchmark, diversity, error_by_level, frechet_distance, nearest
+from course_lib.judging.panel import Panel
 
 __all__ = [
     "benchmark",
@@ -11,6 +12,7 @@ __all__ = [
     "frechet_distance",
     "Judge",
     "nearest",
+    "Panel",
     "score",
     "Score",
 ]

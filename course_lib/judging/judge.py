@@ -13,38 +13,41 @@ from torch import Tensor, nn
 from course_lib.captions import encode
 from course_lib.fruit.pictures import draw_many, random_fruits
 from course_lib.fruit.prompts import phrasings
-from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS, VOCABULARY
+from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, SIZE, TRAINING_PAIRS, VOCABULARY
 from course_lib.judging.counts import Score
 from course_lib.judging.exam import examine
+from course_lib.judging.eyes import BUILDS, SEEN
 from course_lib.judging.measure import clipped
 from course_lib.noise import Model, Pictures
 from course_lib.tools.bars import Bar, no_bar
+from course_lib.tools.pixels import Bytes, to_bytes
 
 JUDGE_SEED, TEST_SEED = 1_000_001, 1_000_002  # of the judge's drawings; the training pictures have seed 0
 
 
-def eye(width: int, strides: Sequence[int]) -> nn.Sequential:
-    """Five convolutions, the first with `width` channels, the last with four times as many."""
-    layers, before = [], 3
-    for here, stride in zip((width, 2 * width, 2 * width, 4 * width, 4 * width), strides, strict=True):
-        layers += [nn.Conv2d(before, here, 3, stride=stride, padding=1), nn.GroupNorm(8, here), nn.SiLU()]
-        before = here
-    return nn.Sequential(*layers)
-
-
 class Judge(nn.Module):
-    """A small convolutional classifier of 32 x 32 pictures, with `width` channels after the first convolution."""
+    """A small classifier of square pictures: it names a fruit's kind and its colour.
 
-    def __init__(self, width: int = 32, kinds: Sequence[str] = KINDS, colours: Sequence[str] = COLOURS):
+    build: what it sees with, see `eyes`; width: how many channels that begins with; side: of the pictures, in pixels.
+    """
+
+    def __init__(
+        self,
+        width: int = 32,
+        kinds: Sequence[str] = KINDS,
+        colours: Sequence[str] = COLOURS,
+        build: str = "plain",
+        side: int = SIZE,
+    ):
         super().__init__()
-        self.config = dict(width=width, kinds=list(kinds), colours=list(colours))
-        self.look = nn.Sequential(*eye(width, (1, 2, 1, 2, 2)), nn.Flatten(), nn.Linear(64 * width, 128), nn.SiLU())
-        self.kind = nn.Linear(128, len(kinds))
-        self.colour = nn.Linear(128, len(colours))
+        self.config = dict(width=width, kinds=list(kinds), colours=list(colours), build=build, side=side)
+        self.look = BUILDS[build](width, side)
+        self.kind = nn.Linear(SEEN, len(kinds))
+        self.colour = nn.Linear(SEEN, len(colours))
 
     def features(self, x: Pictures) -> Tensor:
-        """What the judge sees in pictures (B, 3, 32, 32), clipped to [-1, 1]: (B, 128). Raises as `clipped`."""
-        return self.look(clipped(x, 32))
+        """What the judge sees in pictures (B, 3, side, side), clipped to [-1, 1]: (B, 128). Raises as `clipped`."""
+        return self.look(clipped(x, self.config["side"]))
 
     def forward(self, x: Pictures) -> tuple[Tensor, Tensor]:
         """Pictures to (B, kinds) logits and (B, colours) logits."""
@@ -83,14 +86,20 @@ def fit(judge: nn.Module, loss: Callable, count: int, steps: int, seed: int) -> 
 
 
 def train_judge(
-    judge: Judge, *, steps: int = 3000, per_pair: int = 300, seed: int = 0, bar: Bar = no_bar
+    judge: Judge,
+    *,
+    steps: int = 3000,
+    per_pair: int = 300,
+    seed: int = 0,
+    drawings: int = JUDGE_SEED,
+    bar: Bar = no_bar,
 ) -> Iterator[float]:
-    """Train a judge in place on its own drawings, slightly blurred, noised and mirrored at random.
+    """Train a judge in place on drawings of its own, with that seed, blurred, noised and mirrored at random.
 
     The blur and the noise keep it from going by details that a generated picture may lack. Yields as `fit`.
     """
-    fruits = random_fruits(ALL_PAIRS, per_pair, JUDGE_SEED)
-    pictures = draw_many(fruits, bar=bar)
+    fruits = random_fruits(ALL_PAIRS, per_pair, drawings)
+    pictures = Bytes(to_bytes(draw_many(fruits, judge.config["side"], bar)))
     kinds = torch.tensor([judge.config["kinds"].index(f.kind) for f in fruits])
     colours = torch.tensor([judge.config["colours"].index(f.colour) for f in fruits])
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from course_lib.beyond.attention import Attention
 from course_lib.fruit.scenes import SIZE, Scene, Thing, draw_many, random_scene
 from course_lib.fruit.words import COLOURS, KINDS, SCENE_BACKGROUNDS, SIZES
-from course_lib.judging.judge import blur_and_noise, eye, fit
+from course_lib.judging.eyes import convolutions
+from course_lib.judging.judge import blur_and_noise, fit
 from course_lib.judging.measure import clipped
 from course_lib.noise import Pictures
 from course_lib.tools.bars import Bar, no_bar
@@ -50,7 +51,7 @@ class SceneJudge(nn.Module):
     ):
         super().__init__()
         self.config = dict(width=width, kinds=list(kinds), colours=list(colours), backgrounds=list(backgrounds))
-        self.look, before = eye(width, (2, 1, 2, 1, 2)), 4 * width
+        self.look, before = convolutions(width, (2, 1, 2, 1, 2)), 4 * width
         self.places = nn.Parameter(0.1 * torch.randn(64, before))  # 8 x 8 places
         self.readers = nn.Parameter(torch.randn(SLOTS[-1].stop, before))
         self.read = Attention(before, before)

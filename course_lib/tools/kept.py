@@ -34,6 +34,12 @@ def drawn_once(
     return x0, factors
 
 
+def named_for(path: str | Path, times: int) -> Path:
+    """The file beside this one that holds so many times as many pictures: pictures-4.safetensors; itself for once."""
+    path = Path(path)
+    return path if times == 1 else path.with_stem(f"{path.stem}-{times}")
+
+
 def code(source: str) -> str:
     """What a text in Python does: without comments, docstrings, blank lines and the ways to break a line."""
     tree = ast.parse(textwrap.dedent(source))

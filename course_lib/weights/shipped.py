@@ -4,6 +4,7 @@ from pathlib import Path
 
 from course_lib.beyond.attention import SceneDenoiser
 from course_lib.judging.judge import Judge
+from course_lib.judging.panel import Panel
 from course_lib.judging.scene_judge import SceneJudge
 from course_lib.model import Denoiser
 from course_lib.tools.files import DATA
@@ -22,6 +23,11 @@ def load_denoiser(path: str | Path = DATA / "denoiser.safetensors") -> Denoiser:
 def load_judge(path: str | Path = DATA / "judge.safetensors") -> Judge:
     """Load a judge of single fruits. Raises as `load`."""
     return load(path, Judge)
+
+
+def load_panel(path: str | Path = DATA / "panel.safetensors") -> Panel:
+    """Load the panel, whose judges must all agree: score(load_panel(), pictures, pairs). Raises as `load`."""
+    return load(path, Panel)
 
 
 def load_scene_denoiser(path: str | Path = DATA / "scene_denoiser.safetensors") -> SceneDenoiser:

@@ -13,6 +13,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from course_lib.beyond.attention import SceneDenoiser
 from course_lib.captions import NO_WORD
 from course_lib.judging.judge import Judge
+from course_lib.judging.panel import Panel
 from course_lib.judging.scene_judge import SceneJudge
 from course_lib.model import Denoiser
 from course_lib.noise import check_number, noise_levels
@@ -90,7 +91,7 @@ _COMPILED = "_orig_mod."  # what `torch.compile` puts before names
 
 def _has_namesake(kind: type[nn.Module]) -> bool:
     """Whether another class of this name, of the course or above this one, could open its file as its own."""
-    others = (*kind.__mro__, Denoiser, SceneDenoiser, Judge, SceneJudge)
+    others = (*kind.__mro__, Denoiser, SceneDenoiser, Judge, Panel, SceneJudge)
     return any(other.__name__ == kind.__name__ and other is not kind for other in others)
 
 
@@ -161,6 +162,9 @@ def _check_settings(config: dict) -> None:
     usual = Sampling()  # a class of one's own need not say how it is asked
     noise_levels(config.get("steps", usual.steps))
     check_number("guidance_scale", config.get("guidance_scale", usual.guidance_scale), -1000, 1000, "finite")
+    low, high = config.get("guidance_interval", usual.guidance_interval)
+    check_number("guidance_interval's lower end", low, 0, 1, "finite")
+    check_number("guidance_interval's upper end", high, low, 1, "finite")
 
 
 def save_run(run: Run, path: str | Path, **about) -> None:

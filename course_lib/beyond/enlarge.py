@@ -1,0 +1,140 @@
+"""A network that enlarges: what 32 pixels show becomes a picture of 128. Not needed to understand the course.
+
+It is a denoiser like the others, x0_hat = enlarger(x_t, t, small), but what it is told is no caption: it is the small
+picture. Its first guess is the small picture, enlarged smoothly; it learns what is missing from that. Since so little
+is left open, a few steps from noise to picture are enough.
+
+Source: Saharia et al. 2021, Image Super-Resolution via Iterative Refinement (arXiv:2104.07636), section 2; the small
+pictures are worsened at random as in Ho et al. 2021, Cascaded Diffusion Models (arXiv:2106.15282), section 4.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.fruit import drawing, shapes, words
+from course_lib.fruit.pictures import draw_many, random_fruits
+from course_lib.fruit.words import SIZE, TRAINING_PAIRS
+from course_lib.model import LevelEncoder, UNet, leave
+from course_lib.noise import Levels, Pictures, check_number, noise_levels, told
+from course_lib.sample import denoise_step
+from course_lib.tools.bars import Bar, no_bar
+from course_lib.tools.files import DRAWN
+from course_lib.tools.kept import drawn_once
+from course_lib.tools.pixels import Bytes, from_bytes, to_bytes
+
+FACTOR = 4  # a picture of 32 pixels becomes one of 128
+PER_PAIR, SEED = 128, 3_000_000  # of the drawings that it is trained on
+CROP = 64  # side of the squares that are cut out of them, in pixels: a quarter of the work
+WORST_NOISE, WORST_BLUR = 0.15, 1.0  # how bad the small pictures get in training
+
+
+class Enlarger(nn.Module):
+    """A U-Net that predicts a picture from a noisy one, its noise level and the same picture `factor` times smaller.
+
+    Args:
+        factor: how much larger; every pixel of the small picture becomes one place of the network.
+        channels, width: see `UNet`.
+        steps: how many it takes from noise to picture, unless one says otherwise.
+    """
+
+    def __init__(self, factor: int = FACTOR, channels: Sequence[int] = (64, 96, 128), width: int = 64, steps: int = 4):
+        super().__init__()
+        check_number("factor", factor, 2, 16)
+        self.config = dict(factor=factor, channels=list(channels), width=width, steps=steps)
+        self.smallest = 2 ** (len(channels) - 1)  # what divides the sides of its small pictures
+        self.level = LevelEncoder(width)
+        self.enter = nn.Conv2d(3 * factor**2 + 3, channels[0], 3, padding=1)
+        self.unet = UNet(channels, width)
+        self.leave = leave(channels[0], factor)
+
+    def forward(self, x_t: Pictures, t: Levels, small: Pictures) -> Pictures:
+        """Guess the clean picture: (B, 3, H, W) noisy and (B, 3, H / factor, W / factor) small to x0_hat, (B, 3, H, W).
+
+        Raises ValueError where the sizes do not match.
+        """
+        factor, sides = self.config["factor"], small.shape[2:]
+        wanted = (*small.shape[:2], *(factor * side for side in sides))
+        if x_t.shape != wanted or any(side % self.smallest for side in sides):
+            raise ValueError(
+                f"x_t must be {factor} times as wide and high as the small pictures, whose sides are multiples of "
+                f"{self.smallest}; they are {told(x_t)} and {told(small)}."
+            )
+        h = torch.cat([F.pixel_unshuffle(x_t, factor), small], dim=1).contiguous(memory_format=torch.channels_last)
+        h = self.leave(self.unet(self.enter(h), self.level(t, x_t)))
+        return F.interpolate(small, scale_factor=float(factor), mode="bicubic") + F.pixel_shuffle(h, factor)
+
+
+@torch.no_grad()
+def enlarge(
+    enlarger: Enlarger, small: Pictures, *, generator: torch.Generator, steps: int | None = None, at_once: int = 16
+) -> Pictures:
+    """Enlarge pictures (B, 3, h, w), which are clipped to [-1, 1]: (B, 3, factor h, factor w) in [-1, 1].
+
+    So many `at_once`; where memory does not suffice, fewer. The same state of the generator gives the same pictures.
+    """
+    factor = enlarger.config["factor"]
+    check_number("at_once", at_once)
+    levels = noise_levels(enlarger.config["steps"] if steps is None else steps).tolist()
+    small = small.clamp(-1, 1)
+    x_t = torch.randn(*small.shape[:2], *(factor * side for side in small.shape[2:]), generator=generator)
+    made = []
+    while len(made) < len(small):
+        part = slice(len(made), len(made) + at_once)
+        try:
+            x, told_of = x_t[part], small[part]
+            for t, s in zip(levels[:-1], levels[1:], strict=True):
+                x = denoise_step(x, enlarger(x, torch.full((len(x),), t), told_of), t, s)
+            made.extend(x.clamp(-1, 1))
+        except (MemoryError, RuntimeError) as error:
+            if at_once == 1 or not isinstance(error, MemoryError) and "memory" not in str(error):
+                raise
+            at_once = at_once // 2
+    return torch.stack(made)
+
+
+def averaged_down(x: Pictures, factor: int = FACTOR) -> Pictures:
+    """Make pictures smaller: each pixel the mean of factor x factor."""
+    return F.avg_pool2d(x, factor)
+
+
+def large_pictures(path: str | Path = DRAWN / "pictures-large.safetensors", bar: Bar = no_bar) -> Bytes:
+    """Open the 7,168 drawings of 128 pixels that an enlarger learns from, of the training pairs, or draw them first."""
+
+    def make() -> tuple[Tensor, list[dict]]:
+        fruits = random_fruits(TRAINING_PAIRS, PER_PAIR, SEED)
+        parts = [to_bytes(draw_many(fruits[i : i + 256], FACTOR * SIZE)) for i in bar(range(0, len(fruits), 256))]
+        return torch.cat(parts), []
+
+    values = TRAINING_PAIRS, PER_PAIR, SEED, FACTOR, SIZE
+    x, _ = drawn_once(path, [words, shapes, drawing, random_fruits, draw_many, to_bytes, values], make)
+    return Bytes(x)
+
+
+def worsened(small: Pictures, generator: torch.Generator) -> Pictures:
+    """Blur small pictures and add noise, each by as much as chance says, so that what made them need not be perfect."""
+    blur, noise = torch.rand(2, len(small), 1, 1, 1, generator=generator)
+    blurred = F.avg_pool2d(F.pad(small, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    small = small + WORST_BLUR * blur**2 * (blurred - small)
+    return small + WORST_NOISE * noise**2 * torch.randn(small.shape, generator=generator)
+
+
+def enlarging_batches(
+    pictures: Bytes, generator: torch.Generator, *, factor: int = FACTOR, batch_size: int = 64
+) -> Iterator[tuple[Pictures, Pictures]]:
+    """Batches to train on, without end: (x0, small), squares cut out of the pictures and the same, small and worsened.
+
+    Every fourth batch has whole pictures, a quarter as many, since that is what will be asked for.
+    """
+    side = pictures.x.shape[-1]
+    while True:
+        for count, width in [(batch_size, CROP)] * 3 + [(-(-batch_size // 4), side)]:
+            pick = torch.randint(len(pictures), (count,), generator=generator)
+            down, right = (
+                factor * int(torch.randint((side - width) // factor + 1, (), generator=generator)) for _ in "xy"
+            )
+            x0 = from_bytes(pictures.x[pick, :, down : down + width, right : right + width])
+            yield x0, worsened(averaged_down(x0, factor), generator)
