@@ -39,14 +39,20 @@ class Apart(nn.Module):
 
 
 class Squares(nn.Module):
-    """A transformer that reads a picture as a row of squares of 4 pixels, and one more that stands for the whole.
+    """A transformer that reads a picture as a row of squares, and one more that stands for the whole.
 
-    Source: Dosovitskiy et al. 2021, An Image is Worth 16x16 Words (arXiv:2010.11929), figure 1.
+    Source: Dosovitskiy et al. 2021, An Image is Worth 16x16 Words (arXiv:2010.11929), figure 1; the squares are cut by
+    two convolutions, as in Xiao et al. 2021 (arXiv:2106.14881).
     """
 
     def __init__(self, width: int, side: int, layers: int = 4):
         super().__init__()
-        self.cut = nn.Conv2d(3, width, 6, stride=4, padding=1)
+        self.cut = nn.Sequential(
+            nn.Conv2d(3, width // 2, 3, stride=2, padding=1),
+            nn.GroupNorm(8, width // 2),
+            nn.GELU(),
+            nn.Conv2d(width // 2, width, 3, stride=2, padding=1),
+        )
         self.places = nn.Parameter(0.1 * torch.randn((side // 4) ** 2 + 1, width))
         layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.0, "gelu", batch_first=True, norm_first=True)
         self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
