@@ -9,6 +9,8 @@ from course_lib.fruit import prompts, reader, scene_prompts
 from course_lib.fruit.reader_things import Thing, say
 from course_lib.fruit.words import BACKGROUNDS, SCENE_SIZE, SCENE_VOCABULARY, SIZE, VOCABULARY
 
+FACTOR = 4  # so many times as wide is what a network that enlarges makes of a picture: 128 pixels of 32
+
 
 class World(NamedTuple):
     """What a network of this world is made for."""
