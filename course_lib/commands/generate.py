@@ -23,7 +23,7 @@ from course_lib.commands.options import (
     say,
     tell,
 )
-from course_lib.fruit.worlds import FACTOR, WORLDS, read_with, unquoted, world_for
+from course_lib.fruit.worlds import FACTOR, WORLDS, is_enlarged, read_with, unquoted, world_for
 
 if TYPE_CHECKING:
     from course_lib.beyond.enlarge import Enlarger
@@ -79,9 +79,8 @@ def run(args: Args) -> None:
         raise ValueError(f"--film shows one picture, not {len(captions) * args.count}. Ask for one.")
     tokens = encode_for(model, [caption for caption in captions for _ in range(args.count)])
     usual, how, frames = sampling_of(model), given(args, steps="steps", guidance_scale="guidance"), []
-    of_course = model.config["world"] in WORLDS and usual.size == WORLDS[model.config["world"]].size
-    check_size(args, usual.size, of_course)
-    enlarger = enlarger_for(args, usual.size) if of_course else None
+    check_size(args, usual.size, is_enlarged(model.config))
+    enlarger = enlarger_for(args, usual.size) if is_enlarged(model.config) else None
     moments = sample(model, tokens, generator=torch.Generator().manual_seed(args.seed), **how)
     for frame in bar(moments, total=how.get("steps", usual.steps) + 1, unit="step"):
         frames = [*frames, frame] if args.film else [frame]  # only a film needs them all

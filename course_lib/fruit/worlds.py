@@ -31,6 +31,12 @@ SCENES = World("scenes", SCENE_VOCABULARY, scene_prompts.MAX_SCENE_WORDS, SCENE_
 WORLDS = {world.name: world for world in (FRUIT, SCENES)}
 
 
+def is_enlarged(config: Mapping) -> bool:
+    """Whether what enlarges knows the pictures of a network of this config: those of a world, in its size."""
+    world = WORLDS.get(config["world"])
+    return world is not None and config.get("size", SIZE) == world.size
+
+
 def reader_of(config: Mapping) -> Callable[[str], object]:
     """What reads prompts for a network of this config: the grammar of its world, or, for others, just its words."""
     if config["world"] in WORLDS:
