@@ -1078,7 +1078,8 @@ def test_without_what_enlarges_the_box_shows_the_small_picture_and_no_choice(mon
         return box
 
     box = started(work)
-    assert box.results[-1][1].shape == (3, 32, 32) and not box.crisp.value and box.bar.description == "ready"
+    side = sampling_of(box.model).size
+    assert box.results[-1][1].shape == (3, side, side) and not box.crisp.value and box.bar.description == "ready"
     assert box.crisp not in box.children[4].children
 
 
