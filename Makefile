@@ -122,8 +122,11 @@ weights: pictures  ## train again the networks that the course ships (over an ho
 	cp runs/scenes/log.csv runs/scenes/scene_denoiser-log.csv
 	mv runs/scenes/denoiser.safetensors data/scene_denoiser.safetensors
 	mv runs/scenes/scene_denoiser-log.csv data/
+	$(PYTHON) -m course_lib train --enlarge --steps 4000 --batch-size 64 --learning-rate 3e-3 --out runs/enlarger \
+	    $(if $(wildcard runs/enlarger/run.safetensors),--resume)
+	cp runs/enlarger/enlarger.safetensors data/enlarger.safetensors
 	$(MAKE) figures checksums
-	rm -f $(addsuffix /run.safetensors,runs/shipped runs/shuffled runs/scenes) runs/few_steps-*-steps.safetensors
+	rm -f $(addprefix runs/,$(addsuffix /run.safetensors,shipped shuffled scenes enlarger)) runs/few_steps-*-steps.safetensors
 
 figures: $(READY)  ## make the pictures of the README again, from the shipped weights
 	$(PYTHON) -m course_lib generate "a green banana" --steps 100 --film --out data/green_banana.png

@@ -6,10 +6,12 @@ import torch
 
 from course_lib.captions import encode
 from course_lib.checks import engine
+from course_lib.commands.train import USUAL
 from course_lib.fruit.drawing import Fruit
 from course_lib.fruit.pictures import Pictures, training_pictures
 from course_lib.fruit.prompts import phrasings
 from course_lib.fruit.words import VOCABULARY
+from course_lib.tools.pixels import Bytes
 from course_lib.train import random_batches
 from course_lib.weights import load_denoiser, load_judge
 
@@ -53,8 +55,15 @@ def heard():
 def small_training(monkeypatch):
     """Sixteen small pictures in place of the training pictures, four of them in a batch; their tokens."""
     fruits = [Fruit("apple", "red"), Fruit("banana", "yellow"), Fruit("grapes", "blue"), Fruit("pear", "green")] * 4
-    x0 = torch.rand(16, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     tokens = torch.stack([encode(phrasings(f.kind, f.colour), VOCABULARY) for f in fruits])
-    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar: Pictures(x0, tokens, fruits))
+
+    def made(bar, times=1):
+        x0 = torch.rand(16 * times, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        return Pictures(x0, tokens.repeat(times, 1, 1), fruits * times)
+
+    large = torch.randint(256, (16, 3, 64, 64), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", made)
+    monkeypatch.setattr("course_lib.beyond.enlarge.large_pictures", lambda bar: Bytes(large))
     monkeypatch.setattr("course_lib.train.random_batches", partial(random_batches, batch_size=4))
+    monkeypatch.setitem(USUAL, "batch_size", 4)
     return tokens

@@ -10,20 +10,24 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from course_lib import weights
+from course_lib import sample, weights
+from course_lib.beyond.enlarge import Enlarger, enlarge, noise_beside
 from course_lib.classroom import broken
+from course_lib.commands import generate
 from course_lib.commands import main as cli
 from course_lib.fruit.words import COLOURS, HELD_OUT_PAIRS, KINDS, SCENE_BACKGROUNDS, TRAINING_PAIRS
 from course_lib.fruit.worlds import FRUIT
 from course_lib.judging.judge import Judge
-from course_lib.model import Denoiser
+from course_lib.model import Denoiser, encode_for
 from course_lib.own.folder import open_folder
 from course_lib.own.houses import write_folder
 from course_lib.tools.files import read_tensors, write_tensors
+from course_lib.tools.pixels import to_image
 from course_lib.train import Run, random_batches, train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -157,9 +161,7 @@ def test_generate_makes_a_film(tmp_path, denoiser_file):
 def test_a_film_that_moves_takes_four_seconds_whatever_its_steps(tmp_path, denoiser_file, ending, steps):
     torch.manual_seed(1)
     model = weights.load_denoiser(denoiser_file)
-    for parameter in model.parameters():  # a fresh network answers with one grey, and its frames are all alike
-        parameter.add_(0.1 * torch.randn(parameter.shape))
-    weights.save(model, denoiser_file)
+    weights.save(awake(model), denoiser_file)
     out = tmp_path / f"film{ending}"
     options = ["--weights", denoiser_file, "--out", out, "--film", "--steps", steps, "--guidance", 1]
     assert run("generate", "red apple", *options) == 0
@@ -209,11 +211,125 @@ def test_generate_makes_the_same_for_the_same_seed(tmp_path, denoiser_file):
 
     model = weights.load_denoiser(denoiser_file)
     torch.manual_seed(1)
-    for parameter in model.parameters():  # awake: a fresh network answers with one plain grey
-        parameter.add_(0.1 * torch.randn(parameter.shape))
-    weights.save(model, denoiser_file)
+    weights.save(awake(model), denoiser_file)
     assert made("--seed", 1) == made("--seed", 1)
     assert len({made("--seed", 1), made("--seed", 2), made("--seed", 1, "--guidance", -3)}) == 3
+
+
+@pytest.fixture
+def enlarger_file(tmp_path, monkeypatch):
+    """A small network that enlarges, in place of the shipped one."""
+    torch.manual_seed(0)
+    network = awake(Enlarger(channels=(8,), width=16))
+    weights.save(network, tmp_path / "enlarger.safetensors")
+    monkeypatch.setattr(generate, "ENLARGER", tmp_path / "enlarger.safetensors")
+    return tmp_path / "enlarger.safetensors"
+
+
+def awake(network):
+    """The network, answering with something of its own; a fresh one answers with one grey."""
+    for parameter in network.requires_grad_(False).parameters():
+        parameter.add_(0.1 * torch.randn(parameter.shape))
+    return network
+
+
+def written(path, side, count=1):
+    """The pictures of a row in a file as it is always written, each 256 pixels wide: (side, side, 3) each."""
+    sheet = np.asarray(Image.open(path))
+    assert sheet.shape == (256, 272 * count - 16, 3)
+    parts = [sheet[:, i * 272 : i * 272 + 256][:: 256 // side, :: 256 // side] for i in range(count)]
+    assert np.array_equal(sheet[:, :256], np.kron(parts[0], np.ones((256 // side, 256 // side, 1))))
+    return parts
+
+
+@pytest.mark.parametrize("steps", [3, 4], ids=["many steps", "few steps"])
+@pytest.mark.parametrize(("options", "side"), [([], 128), (["--size", 128], 128), (["--size", 32], 32)])
+def test_pictures_are_enlarged_unless_the_small_ones_are_asked_for(
+    tmp_path, capsys, enlarger_file, options, side, steps
+):
+    torch.manual_seed(1)
+    model = awake(TinyDenoiser(steps=steps, guidance_scale=1.0 if steps == 4 else 2.0))
+    weights.save(model, tmp_path / "d.safetensors")
+    tokens = encode_for(model, ["a red apple"] * 2)
+    small = sample.generate(model, tokens, generator=torch.Generator().manual_seed(5))
+    large = enlarge(weights.load_enlarger(enlarger_file), small, generator=noise_beside(5))
+    for count in (1, 2):
+        arguments = [
+            "--weights",
+            tmp_path / "d.safetensors",
+            "--seed",
+            5,
+            "--count",
+            count,
+            "--out",
+            tmp_path / "o.png",
+        ]
+        assert run("generate", "a red apple", *arguments, *options) == 0
+        assert "Without" not in capsys.readouterr().err
+        for found, x in zip(written(tmp_path / "o.png", side, count), {32: small, 128: large}[side], strict=False):
+            assert np.abs(found - to_image(x).astype(float)).max() <= 1  # whatever others are made with it
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("apple --size 48", "32 or 128 pixels, not of 48. Give --size 32 or --size 128, or none."),
+        ("apple --size 64", "32 or 128 pixels, not of 64"),
+        ("apple pear --size 256", "32 or 128 pixels, not of 256"),
+        ("'a red apple and a pear' --size 128", "64 or 256 pixels, not of 128"),
+        ("apple --film --size 128", "A film shows pictures of 32 pixels, not of 128. Give --size 32, or none."),
+    ],
+)
+def test_a_size_that_no_picture_has_is_refused_before_any_work(tmp_path, capsys, monkeypatch, command, told):
+    monkeypatch.setattr("course_lib.weights.store.load", None)  # must not be asked for
+    assert told in refused(capsys, "generate", *shlex.split(command), "--out", tmp_path / "x.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("settings", [dict(world=""), dict(size=16)], ids=["own words", "another size"])
+def test_a_network_of_another_kind_has_its_own_size_only(tmp_path, capsys, monkeypatch, settings):
+    monkeypatch.setattr(generate, "ENLARGER", tmp_path / "none.safetensors")  # must not be missed
+    network = Denoiser(**FRUIT.settings() | dict(channels=(8,), width=16) | settings)
+    size = network.config["size"]
+    weights.save(network, tmp_path / "own.safetensors")
+    arguments = ["generate", "apple", "--weights", tmp_path / "own.safetensors", "--steps", 1]
+    for options in ([], ["--size", size]):
+        assert run(*arguments, *options, "--out", tmp_path / "x.png") == 0
+        written(tmp_path / "x.png", size)
+        assert "Without" not in capsys.readouterr().err
+    (tmp_path / "x.png").unlink()
+    line = refused(capsys, *arguments, "--size", 4 * size, "--out", tmp_path / "x.png")
+    assert f"makes pictures of {size} pixels, not of {4 * size}. Give --size {size}, or none." in line
+    assert not (tmp_path / "x.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda path: path.unlink(), "There is no file"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "is cut short, damaged"),
+        (lambda path: path.write_bytes(b""), "is cut short, damaged"),
+        (lambda path: torch.save({}, path), "is a pickle"),
+        (lambda path: weights.save(Judge(width=8), path), "holds a Judge"),
+        (lambda path: path.unlink() or path.mkdir(), "is a folder"),
+    ],
+    ids=["missing", "short", "empty", "pickle", "another", "folder"],
+)
+def test_without_what_enlarges_a_picture_stays_small_unless_it_was_asked_for(
+    tmp_path, capsys, denoiser_file, enlarger_file, harm, told
+):
+    harm(enlarger_file)
+    arguments = ["generate", "apple", "--weights", denoiser_file, "--steps", 1, "--out", tmp_path / "x.png"]
+    line = refused(capsys, *arguments, "--size", 128)
+    assert told in line and str(enlarger_file) in line and line.endswith("Without it: --size 32.\n")
+    assert not (tmp_path / "x.png").exists()
+    for options in (["--size", 32], ["--film"], []):
+        assert run(*arguments, *options) == 0
+        said = capsys.readouterr()
+        first = said.err.splitlines()[0] if said.err else ""
+        assert said.out == f"{tmp_path / 'x.png'}\n"
+        assert (told in first and "Without it the pictures stay 32 pixels wide." in first) == (options == [])
+    written(tmp_path / "x.png", 32)
 
 
 def test_weights_that_are_missing_or_a_pickle_are_refused(tmp_path, capsys):

@@ -11,6 +11,7 @@ import torch
 from course_lib import weights
 from course_lib.captions import encode
 from course_lib.commands import main as cli
+from course_lib.commands.train import USUAL
 from course_lib.fruit.drawing import Fruit
 from course_lib.fruit.pictures import Pictures
 from course_lib.fruit.prompts import phrasings
@@ -22,7 +23,7 @@ from course_lib.judging.counts import Score
 from course_lib.model import Denoiser
 from course_lib.own.houses import write_folder
 from course_lib.tools.files import read_tensors
-from course_lib.train import random_batches
+from course_lib.tools.pixels import Bytes
 
 # What each command may be told in the first place; to each of these, all its other options are added in turn.
 WAYS = {
@@ -33,6 +34,7 @@ WAYS = {
         "--channels 8 --steps 1",
         "--channels 8 8 16 --steps 2 --scenes",
         "--channels 8 --steps 1 --folder houses",
+        "--channels 8 --steps 1 --enlarge",
         "--out begun --resume --steps 2",
     ],
     "evaluate": ["", "--scenes", "--weights tiny.safetensors"],
@@ -45,6 +47,7 @@ VALUES = {
     **{"--size": "16", "--seed": "5", "--out": "other.png", "--count": "2", "--steps": "3", "--guidance": "-3"},
     **{"--per-pair": "2", "--per-group": "2", "--wrong": "wrong.png", "--minutes": "0.01", "--patch": "2"},
     **{"--channels": "16", "--learning-rate": "0.01", "--folder": "houses", "--weights": "tiny.safetensors"},
+    **{"--times": "2", "--batch-size": "32"},
 }
 
 
@@ -59,6 +62,12 @@ def options(command):
 def test_every_command_is_looked_at():
     (commands,) = (action for action in cli.parser()._actions if action.dest != "help")
     assert {*commands.choices} == {*WAYS, "distill"}
+
+
+def many(pictures, times):
+    """So many times as many pictures, all of them others."""
+    more = [torch.roll(pictures.x0, -i, dims=-1) for i in range(times)]
+    return pictures._replace(x0=torch.cat(more), tokens=pictures.tokens.repeat(times, 1, 1))
 
 
 @pytest.fixture
@@ -88,9 +97,11 @@ def asked(tmp_path, monkeypatch):
         torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1, scene_tokens(said), []
     )
     scenes = scenes._replace(tokens=scenes.tokens.unflatten(0, (8, -1)))
-    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar: pictures)
-    monkeypatch.setattr("course_lib.fruit.scene_pictures.training_scenes", lambda bar: scenes)
-    monkeypatch.setattr("course_lib.train.random_batches", partial(random_batches, batch_size=4))
+    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar, times=1: many(pictures, times))
+    monkeypatch.setattr("course_lib.fruit.scene_pictures.training_scenes", lambda bar, times=1: many(scenes, times))
+    large = Bytes(torch.randint(256, (16, 3, 64, 64), generator=torch.Generator().manual_seed(0)).to(torch.uint8))
+    monkeypatch.setattr("course_lib.beyond.enlarge.large_pictures", lambda bar: large)
+    monkeypatch.setitem(USUAL, "batch_size", 16)
     wrong = scene_exam.Answer(["a pear"], torch.zeros(1, 3, 8, 8), [SimpleNamespace(all_right=False, swapped=False)])
     stub("judging.judge.evaluate", {"held_out": Score(1, 2)})
     stub("judging.scene_exam.evaluate", {"two": wrong})

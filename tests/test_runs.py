@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -40,7 +41,7 @@ def contents(folder):
 
 
 def tensors(folder):
-    found = [read_tensors(folder / name)[0] for name in ("denoiser.safetensors", "run.safetensors")]
+    found = [read_tensors(path)[0] for path in folder.glob("*.safetensors")]
     return {name: value for part in found for name, value in part.items() if name != "seconds"}
 
 
@@ -205,12 +206,15 @@ def test_folders_made_for_a_run_that_never_was_are_gone_again(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_denoiser_whose_run_is_gone_is_not_overwritten(tmp_path, capsys):
-    assert run(*TRAIN, "--steps", 1, "--out", tmp_path) == 0
+@pytest.mark.parametrize(
+    ("options", "kind"), [([], "a denoiser"), (["--enlarge", "--batch-size", 16], "an enlarger")], ids=["", "enlarge"]
+)
+def test_a_network_whose_run_is_gone_is_not_overwritten(tmp_path, capsys, options, kind):
+    assert run(*TRAIN, *options, "--steps", 1, "--out", tmp_path) == 0
     (tmp_path / "run.safetensors").unlink()
     before = contents(tmp_path)
-    assert run(*TRAIN, "--steps", 1, "--out", tmp_path) == 2
-    assert "holds a denoiser, but not the run that made it" in capsys.readouterr().err
+    assert run(*TRAIN, *options, "--steps", 1, "--out", tmp_path) == 2
+    assert f"holds {kind}, but not the run that made it" in capsys.readouterr().err
     assert contents(tmp_path) == before
 
 
@@ -234,7 +238,7 @@ def test_what_cannot_be_written_is_refused_before_the_work(tmp_path, capsys, mon
 
 @pytest.mark.parametrize("command", ["train", "pictures", "broken", "distill"])
 def test_pictures_that_could_not_be_kept_are_not_drawn(tmp_path, capsys, monkeypatch, command):
-    def draws(bar):
+    def draws(bar, times=1):
         for _ in bar(range(3)):
             raise AssertionError("a picture was drawn")
 
@@ -288,6 +292,15 @@ SETTINGS = {  # each with another that a run of it cannot go on with, and how th
     "folder": (["--folder", "houses"], ["--folder", "other"], "/houses, and cannot go on with --folder"),
     "no folder": ([], ["--folder", "houses"], "without --folder, and cannot go on with --folder"),
     "rate": (["--learning-rate", 0.003], [], ""),
+    "times": (["--times", 2], ["--times", 3], "with --times 2, and cannot go on with --times 3"),
+    "once": ([], ["--times", 2], "with --times 1, and cannot go on with --times 2"),
+    "batch size": (
+        ["--batch-size", 5],
+        ["--batch-size", 6],
+        "with --batch-size 5, and cannot go on with --batch-size 6",
+    ),
+    "enlarge": (["--enlarge", "--batch-size", 16], ["--scenes"], "without --scenes, and cannot go on with --scenes"),
+    "no enlarge": ([], ["--enlarge"], "without --enlarge, and cannot go on with --enlarge"),
 }
 
 
@@ -325,6 +338,40 @@ def test_a_run_that_is_done_says_so_and_goes_on_when_it_is_given_more(tmp_path, 
     capsys.readouterr()
     assert run("train", "--out", tmp_path, "--resume", "--minutes", 0.01) == 0
     assert "(0.01" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--enlarge", "--patch", 2], "without captions, by a network of another build. Leave out --patch."),
+        (["--enlarge", "--flip"], "Leave out --flip."),
+        (["--enlarge", "--shuffle-captions", "--times", 2], "Leave out --shuffle-captions and --times."),
+        (["--enlarge", "--batch-size", 15], "Give --batch-size 16 or more."),
+        (["--folder", "houses", "--times", 2], "Leave out --times."),
+        (["--scenes", "--flip"], "Leave out --flip."),
+    ],
+)
+def test_settings_that_make_no_sense_together_are_refused_before_anything_is_drawn(
+    tmp_path, capsys, monkeypatch, houses, options, said
+):
+    for name in ("beyond.enlarge.large_pictures", "own.folder.open_folder", "fruit.scene_pictures.training_scenes"):
+        monkeypatch.setattr(f"course_lib.{name}", None)
+    monkeypatch.chdir(tmp_path)
+    assert run("train", *options, "--out", "new") == 2
+    assert capsys.readouterr().err.endswith(f"{said}\n") and not (tmp_path / "new").exists()
+
+
+def test_more_training_pictures_are_asked_for_by_either_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("course_lib.tools.files.DRAWN", tmp_path)
+    assert run("pictures", "--times", 3) == 0
+    assert capsys.readouterr().out == "48 training pictures are ready\n"
+    asked = []
+    monkeypatch.setattr(
+        "course_lib.fruit.scene_pictures.training_scenes",
+        lambda bar, times: asked.append(times) or SimpleNamespace(x0=range(7 * times)),
+    )
+    assert run("pictures", "--scenes", "--times", 2) == 0
+    assert asked == [2] and capsys.readouterr().out == "14 training pictures are ready\n"
 
 
 # Logs

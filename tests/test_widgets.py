@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from traitlets import TraitError
 
+from course_lib.beyond.enlarge import Enlarger, enlarge, enlarging, noise_beside
 from course_lib.captions import encode
 from course_lib.classroom import show
 from course_lib.classroom.broken import FAULTS, BrokenRun
@@ -30,7 +31,7 @@ from course_lib.tools import bars, cells
 from course_lib.tools.files import DATA
 from course_lib.train import Report, Run, random_batches, train
 from course_lib.weights import load_denoiser, load_run, load_scene_denoiser, save_run
-from course_lib.widgets import panel, watching
+from course_lib.widgets import panel, prompt_box, watching
 from course_lib.widgets.diagnosis_game import DiagnosisGame
 from course_lib.widgets.guidance_grid import GuidanceGrid
 from course_lib.widgets.noise_slider import NoiseSlider
@@ -62,6 +63,19 @@ def watch(run, batch_size=64, **how):
 
 def generator():
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def no_enlarger(monkeypatch):
+    """No network that enlarges, whether one is shipped or not, unless a test brings one."""
+    monkeypatch.setattr(prompt_box, "load_enlarger", raising(FileNotFoundError("There is no file")))
+
+
+def raising(error):
+    def load(*args):
+        raise error
+
+    return load
 
 
 @pytest.fixture
@@ -980,3 +994,98 @@ def test_what_was_typed_is_shown_escaped(typed):
                 assert not isinstance(text, str) or text.isprintable()
         assert "<script>" not in box.message.value and "<b>" not in box.message.value
         assert box.message.value or isinstance(box, Trajectory)
+
+
+# The crisp picture
+
+
+@pytest.fixture
+def enlarger(monkeypatch):
+    """A small network that enlarges, in place of the shipped one."""
+    torch.manual_seed(0)
+    network = Enlarger(channels=(8,), width=16).requires_grad_(False)
+    monkeypatch.setattr(prompt_box, "load_enlarger", lambda: network)
+    return network
+
+
+def test_a_crisp_picture_comes_last_and_is_what_is_kept_and_saved(tmp_path, enlarger):
+    async def main():
+        box = PromptBox(halving, "a red apple", folder=tmp_path)
+        box.seed.value, box.steps.value = 3, 4
+        await box.task
+        box.save.click()
+        shown = pixels(box.guess), pixels(box.noisy)
+        box.crisp.value = False
+        await box.task
+        return box, shown
+
+    box, (guess, noisy) = asyncio.run(main())
+    (_, crisp), (_, small) = box.results
+    wanted = enlarge(enlarger, small[None], generator=noise_beside(3))[0]
+    assert len(box.frames) == 5 and torch.equal(box.frames[-1].x_t[0], small)
+    torch.testing.assert_close(crisp, wanted)
+    saved = np.asarray(Image.open(tmp_path / "a_red_apple.png"))
+    assert np.array_equal(guess, saved) and np.array_equal(saved[::2, ::2], show.to_image(crisp))
+    assert np.array_equal(noisy[::8, ::8], show.to_image(small)) and saved.shape == (256, 256, 3)
+    assert Image.open(tmp_path / "a_red_apple.gif").n_frames == 5
+    assert np.array_equal(pixels(box.guess)[::8, ::8], show.to_image(small))
+    newest, before = (place.children[0] for place in box.strip.children)
+    assert pixels(newest).shape == (96, 96, 3) and np.array_equal(pixels(before), show.to_image(crisp))
+    assert box.crisp in box.children[4].children
+
+
+def test_a_new_wish_is_heard_between_the_steps_of_enlarging(monkeypatch, enlarger):
+    asked = []
+
+    def slow(*args, **how):
+        for x in enlarging(*args, **how):
+            asked.append(box)
+            if len(asked) == 2:
+                asyncio.get_running_loop().call_soon(setattr, box.words, "value", "a green banana")
+            yield x
+
+    async def main():
+        box.steps.value = 4
+        first = box.task
+        await asyncio.gather(first, return_exceptions=True)
+        await box.task
+        return first
+
+    monkeypatch.setattr(prompt_box, "enlarging", slow)
+    box = PromptBox(halving, "a red apple")
+    assert asyncio.run(main()).cancelled() and len(asked) == 2 + 4
+    assert [words for words, _ in box.results] == ["a green banana"] and box.bar.description == "ready"
+
+
+@pytest.mark.parametrize(
+    ("load", "network", "told"),
+    [
+        (raising(FileNotFoundError("There is no file")), halving, ""),
+        (raising(ValueError("x is cut short.")), halving, "Pictures stay small. x is cut short."),
+        (raising(PermissionError("not for you")), halving, "Pictures stay small. not for you"),
+        (raising(AssertionError("must not be asked for")), small, ""),
+    ],
+    ids=["missing", "damaged", "closed", "own words"],
+)
+def test_without_what_enlarges_the_box_shows_the_small_picture_and_no_choice(monkeypatch, load, network, told):
+    monkeypatch.setattr(prompt_box, "load_enlarger", load)
+
+    def work():
+        box = PromptBox(network if network is halving else network())
+        assert told in box.message.value and bool(told) == bool(box.message.value)
+        box.steps.value = 8
+        box.go.click()
+        return box
+
+    box = started(work)
+    side = sampling_of(box.model).size
+    assert box.results[-1][1].shape == (3, side, side) and not box.crisp.value and box.bar.description == "ready"
+    assert box.crisp not in box.children[4].children
+
+
+def test_a_box_with_a_crisp_picture_closes_with_all_its_parts(run_cell, enlarger):
+    counts = set()
+    for _ in range(3):
+        run_cell(lambda: PromptBox(halving))
+        counts.add(alive())
+    assert len(counts) == 1

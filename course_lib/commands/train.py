@@ -39,6 +39,7 @@ USUAL = {
     "times": 1,
     "batch_size": 64,
 }
+NOT_ENLARGING = ("patch", "shuffle_captions", "flip", "times")
 
 
 def channel_count(text: str) -> int:
@@ -99,6 +100,20 @@ def settings(asked: dict, begun: dict, out: Path) -> dict:
                 "Leave that out, or choose another --out for a new run."
             )
     return USUAL | begun | asked
+
+
+def check_together(asked: dict, kept: dict) -> None:
+    """Refuse, with a ValueError, settings that make no sense together: none is ignored in silence."""
+    if kept["flip"] and kept["scenes"]:
+        raise ValueError("Captions of scenes say left and right, and a mirror makes them false. Leave out --flip.")
+    if kept["folder"] and kept["times"] > 1:
+        raise ValueError("A folder has the pictures that are in it, and no more can be drawn. Leave out --times.")
+    if kept["enlarge"]:
+        if odd := [f"--{name.replace('_', '-')}" for name in NOT_ENLARGING if name in asked]:
+            why = "What enlarges learns from drawings of its own, without captions, by a network of another build."
+            raise ValueError(f"{why} Leave out {' and '.join(odd)}.")
+        if kept["batch_size"] < 16:
+            raise ValueError("With --enlarge every fourth batch is a quarter as large. Give --batch-size 16 or more.")
 
 
 def spelled(name: str, value: object) -> str:
@@ -202,8 +217,9 @@ def run(args: Args) -> None:
     check_no_shipped(args.out)
     with claimed(args.out):
         check_begun([args.out / "run.safetensors"], args.resume)
-        if (args.out / "denoiser.safetensors").exists() and not args.resume:
-            raise ValueError(f"{args.out} holds a denoiser, but not the run that made it. Choose another --out.")
+        for name, a in (("denoiser", "a denoiser"), ("enlarger", "an enlarger")):
+            if (args.out / f"{name}.safetensors").exists() and not args.resume:
+                raise ValueError(f"{args.out} holds {a}, but not the run that made it. Choose another --out.")
         train_in(args.out, args)
 
 
@@ -222,8 +238,7 @@ def train_in(out: Path, args: Args) -> None:
     asked = given(args, **{name: name for name in USUAL})
     kept = settings(asked, {name: begun[name] for name in USUAL if name in begun}, out)
     length = given(args, minutes="minutes", steps="steps") or begun.get("length") or {"minutes": 3.0}
-    if kept["flip"] and kept["scenes"]:
-        raise ValueError("Captions of scenes say left and right, and a mirror makes them false. Leave out --flip.")
+    check_together(asked, kept)
     network, batches, how = subject(kept)
     trained = out / ("enlarger.safetensors" if kept["enlarge"] else "denoiser.safetensors")
     config = network.config
@@ -233,6 +248,8 @@ def train_in(out: Path, args: Args) -> None:
     this = Run(network, seed=kept["seed"])
     if args.resume:
         store.load_run(this, run_file)
+    if kept["enlarge"]:  # whose batches take turns
+        batches = partial(batches, begun=this.step)
     this.learning_rate = getattr(args, "learning_rate", this.learning_rate)
     log, whole = logged(log_file, this.step) if args.resume else ([], not log_file.exists())
     about = kept | {name: config.get(name) for name in ("patch", "channels", "vocabulary")} | {"length": length}

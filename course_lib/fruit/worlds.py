@@ -9,6 +9,8 @@ from course_lib.fruit import prompts, reader, scene_prompts
 from course_lib.fruit.reader_things import Thing, say
 from course_lib.fruit.words import BACKGROUNDS, SCENE_SIZE, SCENE_VOCABULARY, SIZE, VOCABULARY
 
+FACTOR = 4  # so many times as wide is what a network that enlarges makes of a picture: 128 pixels of 32
+
 
 class World(NamedTuple):
     """What a network of this world is made for."""
@@ -27,6 +29,12 @@ class World(NamedTuple):
 FRUIT = World("fruit", VOCABULARY, MAX_WORDS, SIZE, prompts.understand)
 SCENES = World("scenes", SCENE_VOCABULARY, scene_prompts.MAX_SCENE_WORDS, SCENE_SIZE, scene_prompts.understand)
 WORLDS = {world.name: world for world in (FRUIT, SCENES)}
+
+
+def is_enlarged(config: Mapping) -> bool:
+    """Whether what enlarges knows the pictures of a network of this config: those of a world, in its size."""
+    world = WORLDS.get(config["world"])
+    return world is not None and config.get("size", SIZE) == world.size
 
 
 def reader_of(config: Mapping) -> Callable[[str], object]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from course_lib.beyond.attention import SceneDenoiser
+from course_lib.beyond.enlarge import Enlarger
 from course_lib.judging.judge import Judge
 from course_lib.judging.panel import Panel
 from course_lib.judging.scene_judge import SceneJudge
@@ -18,6 +19,11 @@ def load_denoiser(path: str | Path = DATA / "denoiser.safetensors") -> Denoiser:
     Its `config` says how to ask it; `sample` reads that. Raises as `load`.
     """
     return load(path, Denoiser)
+
+
+def load_enlarger(path: str | Path = DATA / "enlarger.safetensors") -> Enlarger:
+    """Load a network that enlarges: enlarge(load_enlarger(), small, generator=generator). Raises as `load`."""
+    return load(path, Enlarger)
 
 
 def load_judge(path: str | Path = DATA / "judge.safetensors") -> Judge:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from course_lib.beyond.attention import SceneDenoiser
+from course_lib.beyond.enlarge import Enlarger
 from course_lib.captions import NO_WORD
 from course_lib.judging.judge import Judge
 from course_lib.judging.panel import Panel
@@ -91,7 +92,7 @@ _COMPILED = "_orig_mod."  # what `torch.compile` puts before names
 
 def _has_namesake(kind: type[nn.Module]) -> bool:
     """Whether another class of this name, of the course or above this one, could open its file as its own."""
-    others = (*kind.__mro__, Denoiser, SceneDenoiser, Judge, Panel, SceneJudge)
+    others = (*kind.__mro__, Denoiser, SceneDenoiser, Enlarger, Judge, Panel, SceneJudge)
     return any(other.__name__ == kind.__name__ and other is not kind for other in others)
 
 

@@ -9,20 +9,37 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from course_lib.beyond.enlarge import Enlarger, enlarging, noise_beside
 from course_lib.classroom import show
 from course_lib.fruit import prompts
 from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS
-from course_lib.fruit.worlds import FRUIT, WORLDS, read_with, reader_of
+from course_lib.fruit.worlds import FRUIT, WORLDS, is_enlarged, read_with, reader_of
 from course_lib.model import encode_for
 from course_lib.sample import Frame, sample, sampling_of
 from course_lib.tools.cells import close_all
 from course_lib.tools.files import RUNS
-from course_lib.widgets.panel import LONG, WRAP, Panel, Picture, check_words, rest
+from course_lib.weights import load_enlarger
+from course_lib.widgets.panel import CELL, LONG, WRAP, Panel, Picture, check_words, rest
 from course_lib.widgets.slider import Slider
 
 
+def scaled(x: Tensor, width: int) -> int:
+    """How large to show each pixel of a picture (3, H, W), so that all of it is about so wide."""
+    return max(1, width // x.shape[-1])
+
+
+def find_enlarger() -> tuple[Enlarger | None, str]:
+    """The shipped network that enlarges, if it is there; and what to say where its file is of no use."""
+    try:
+        return load_enlarger(), ""
+    except FileNotFoundError:
+        return None, ""
+    except (ValueError, OSError) as error:
+        return None, f"Pictures stay small. {error}"
+
+
 class PromptBox(Panel):
-    """Type words, press Enter, and watch the picture form while it is computed.
+    """Type words, press Enter, and watch the picture form while it is computed; a crisp one, enlarged, comes last.
 
     A model of few steps does not wait for Enter: it draws as one types, whenever the words make sense. The save button
     puts pictures and films into the folder. Without a prompt it begins with a green banana, or with the first word that
@@ -40,7 +57,6 @@ class PromptBox(Panel):
         self.understand, usual = reader_of(model.config), sampling_of(model)
         prompt = ("a green banana" if self.world else model.vocabulary[1]) if prompt is None else prompt
         self.read(prompt)
-        self.scale = max(1, 256 // usual.size)
         self.at_once = usual.steps <= self.FEW_STEPS
         about = dict(description="prompt", placeholder="a red apple", layout=LONG)
         self.words = ui.Text(value=prompt, continuous_update=self.at_once, **about)
@@ -61,6 +77,8 @@ class PromptBox(Panel):
         self.places = [ui.VBox([Picture("", 96), ui.Label()]) for _ in range(self.KEPT)]
         self.strip = ui.HBox(layout=WRAP)
         self.save = ui.Button(description="Save picture and film", disabled=True, layout={"width": "auto"})
+        self.enlarger, trouble = find_enlarger() if is_enlarged(model.config) else (None, "")
+        self.crisp = ui.Checkbox(value=bool(self.enlarger), description="crisp", indent=False, layout=CELL)
         self.frames: list[Frame] = []
         self.results: list[tuple[str, Tensor]] = []
         columns = [ui.VBox([ui.Label(picture.tooltip), picture]) for picture in (self.noisy, self.guess)]
@@ -69,11 +87,12 @@ class PromptBox(Panel):
             ui.HBox(self.chips, layout=WRAP),
             ui.HBox([self.seed, self.guidance, self.steps], layout=WRAP),
             ui.HBox(columns, layout=WRAP),
-            ui.HBox([self.bar, self.save]),
+            ui.HBox([self.bar, self.save, *([self.crisp] if self.enlarger else [])]),
             self.strip,
         )
+        self.say(trouble)
         self.words.observe(self.hear(self.react), "value")
-        for control in (self.seed, self.guidance, self.steps):
+        for control in (self.seed, self.guidance, self.steps, self.crisp):
             control.observe(self.hear(self.draw), "value")
         self.go.on_click(self.hear(self.draw))
         self.save.on_click(self.hear(self.keep))
@@ -126,7 +145,7 @@ class PromptBox(Panel):
 
     def close(self) -> None:
         super().close()
-        close_all(*self.places)
+        close_all(*self.places, self.crisp)
 
     def be_ready(self) -> None:
         """Wait for the next wish."""
@@ -154,23 +173,30 @@ class PromptBox(Panel):
         self.bar.max, self.bar.value, self.bar.description = self.steps.value, 0, "drawing"
         for frame in self.moments(caption):
             frames.append(frame)
-            self.noisy.value, self.guess.value = (show.png(x[0], self.scale) for x in (frame.x_t, frame.x0_hat))
+            self.noisy.value, self.guess.value = (show.png(x[0], scaled(x[0], 256)) for x in (frame.x_t, frame.x0_hat))
             self.bar.value = len(frames) - 1
             await rest()
+        x = small = frames[-1].x_t
+        if self.crisp.value:
+            self.bar.description = "enlarging"
+            for x in enlarging(self.enlarger, small, generator=noise_beside(self.seed.value)):
+                self.guess.value = show.png(x[0], scaled(x[0], 256))
+                await rest()
         self.frames = frames
         self.be_ready()
-        self.doubt(frames[-1].x_t)
-        self.results = [*self.results, (caption, frames[-1].x_t[0])][-self.KEPT :]
+        self.doubt(x)
+        self.results = [*self.results, (caption, x[0])][-self.KEPT :]
         for place, (words, x) in zip(self.places, reversed(self.results), strict=False):
             picture, label = place.children
-            picture.value, picture.tooltip, label.value = show.png(x, scale=3), words, words
+            picture.value, picture.tooltip, label.value = show.png(x, scaled(x, 96)), words, words
         self.strip.children = self.places[: len(self.results)]
 
     def keep(self, button=None) -> None:
         """Write the last picture as PNG and its film as an animated GIF, under a name made of the words."""
-        name = re.sub(r"\W+", "_", self.results[-1][0])[:100]
+        words, x = self.results[-1]
+        name = re.sub(r"\W+", "_", words)[:100]
         try:
-            show.save_png(self.frames[-1].x_t[0], self.folder / f"{name}.png", self.scale)
+            show.save_png(x, self.folder / f"{name}.png", scaled(x, 256))
             show.save_film(self.frames, self.folder / f"{name}.gif")
         except OSError as error:
             return self.say(f"Could not be saved: {error}")
