@@ -13,12 +13,21 @@ from torch import Tensor, nn
 from course_lib.captions import encode
 from course_lib.fruit.pictures import draw_many, random_fruits
 from course_lib.fruit.prompts import phrasings
-from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, SIZE, TRAINING_PAIRS, VOCABULARY
+from course_lib.fruit.words import (
+    ALL_PAIRS,
+    COLOURS,
+    HELD_OUT_PAIRS,
+    KINDS,
+    SIZE,
+    TRAINING_PAIRS,
+    VOCABULARY,
+    check_choice,
+)
 from course_lib.judging.counts import Score
 from course_lib.judging.exam import examine
 from course_lib.judging.eyes import BUILDS, SEEN
 from course_lib.judging.measure import clipped
-from course_lib.noise import Model, Pictures
+from course_lib.noise import Model, Pictures, check_number
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.pixels import Bytes, to_bytes
 
@@ -28,7 +37,8 @@ JUDGE_SEED, TEST_SEED = 1_000_001, 1_000_002  # of the judge's drawings; the tra
 class Judge(nn.Module):
     """A small classifier of square pictures: it names a fruit's kind and its colour.
 
-    build: what it sees with, see `eyes`; width: how many channels that begins with; side: of the pictures, in pixels.
+    build: what it sees with, see `eyes`; width: how many channels that begins with; side: of the pictures, in pixels,
+    32 or a multiple. Raises ValueError for any other.
     """
 
     def __init__(
@@ -40,6 +50,11 @@ class Judge(nn.Module):
         side: int = SIZE,
     ):
         super().__init__()
+        check_choice("build", build, [*BUILDS])
+        check_number("width", width)
+        check_number("side", side, SIZE)
+        if side % SIZE:
+            raise ValueError(f"A judge looks at squares of {SIZE} pixels or a multiple, not side={side}.")
         self.config = dict(width=width, kinds=list(kinds), colours=list(colours), build=build, side=side)
         self.look = BUILDS[build](width, side)
         self.kind = nn.Linear(SEEN, len(kinds))

@@ -29,7 +29,11 @@ DISAGREE = ""  # what the panel calls kind or colour where its judges differ
 
 
 class Panel(nn.Module):
-    """Judges by name, who look at the same pictures; `SEATS` says how each is built, unless `seats` does."""
+    """Judges by name, who look at the same pictures; `SEATS` says how each is built, unless `seats` does.
+
+    It is ready to be asked: naming changes nothing about it. Raises ValueError as `Judge`, and where none of the judges
+    looks at pictures of 32 pixels.
+    """
 
     def __init__(
         self,
@@ -38,9 +42,12 @@ class Panel(nn.Module):
         colours: Sequence[str] = COLOURS,
     ):
         super().__init__()
-        self.config = dict(seats={name: dict(seat) for name, seat in seats.items()})
-        self.config |= dict(kinds=list(kinds), colours=list(colours))
+        seats = {name: dict(seat) for name, seat in dict(seats).items()}
+        self.config = dict(seats=seats, kinds=list(kinds), colours=list(colours))
         self.judges = nn.ModuleDict({name: Judge(kinds=kinds, colours=colours, **seat) for name, seat in seats.items()})
+        if all(judge.config["side"] > SIZE for judge in self.judges.values()):
+            raise ValueError(f"A panel needs a judge of pictures of {SIZE} pixels, and none of {[*seats]} is one.")
+        self.eval()
 
     def each(self, x: Pictures) -> dict[str, list[tuple[str, str]]]:
         """What each judge that can see pictures of this size names: (kind, colour) of each picture.
