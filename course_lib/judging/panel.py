@@ -12,7 +12,7 @@ from torch import nn
 
 from course_lib.fruit.pictures import draw_many, random_fruits
 from course_lib.fruit.words import ALL_PAIRS, COLOURS, KINDS, SIZE
-from course_lib.judging.counts import Score
+from course_lib.judging.counts import Score, by_pair
 from course_lib.judging.judge import JUDGE_SEED, TEST_SEED, Judge, train_judge
 from course_lib.judging.measure import clipped
 from course_lib.noise import Pictures
@@ -91,14 +91,8 @@ def panel_on_drawings(panel: Panel, count: int = 2000, size: int = SIZE, bar: Ba
     Returns a `Score` for each judge by name, for "all", and, by all, for each pair, such as "green banana".
     """
     fruits = random_fruits(ALL_PAIRS, -(-count // len(ALL_PAIRS)), TEST_SEED)[:count]
-    wanted = [(f.kind, f.colour) for f in fruits]
-    pictures = draw_many(fruits, size, bar)
-    right = {
-        name: [said == pair for said, pair in zip(named, wanted, strict=True)]
-        for name, named in panel.each(pictures).items()
-    }
+    pairs = [(f.kind, f.colour) for f in fruits]
+    each = panel.each(draw_many(fruits, size, bar))
+    right = {name: [a == b for a, b in zip(named, pairs, strict=True)] for name, named in each.items()}
     right["all"] = [all(one) for one in zip(*right.values(), strict=True)]
-    for kind, colour in ALL_PAIRS:
-        theirs = [ok for ok, pair in zip(right["all"], wanted, strict=True) if pair == (kind, colour)]
-        right[f"{colour} {kind}"] = theirs
-    return {name: Score(sum(oks), len(oks)) for name, oks in right.items() if oks}
+    return {name: Score(sum(oks), len(oks)) for name, oks in right.items()} | by_pair(right["all"], pairs)

@@ -1,6 +1,13 @@
 """Networks in files. Nothing that trains or draws."""
 
-from course_lib.weights.shipped import load_denoiser, load_judge, load_panel, load_scene_denoiser, load_scene_judge
+from course_lib.weights.shipped import (
+    load_denoiser,
+    load_judge,
+    load_panel,
+    load_scene_denoiser,
+    load_scene_judge,
+    panel_error,
+)
 from course_lib.weights.store import load, load_run, save, save_run
 
 __all__ = [
@@ -11,6 +18,7 @@ __all__ = [
     "load_run",
     "load_scene_denoiser",
     "load_scene_judge",
+    "panel_error",
     "save",
     "save_run",
 ]
