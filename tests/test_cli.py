@@ -19,6 +19,7 @@ from course_lib.classroom import broken
 from course_lib.commands import main as cli
 from course_lib.fruit.words import COLOURS, HELD_OUT_PAIRS, KINDS, SCENE_BACKGROUNDS, TRAINING_PAIRS
 from course_lib.fruit.worlds import FRUIT
+from course_lib.judging.counts import by_pair
 from course_lib.judging.fruit_exam import HELD_OUT, by_group
 from course_lib.judging.judge import Judge
 from course_lib.judging.panel import Panel, panel_on_drawings, train_panel
@@ -479,10 +480,10 @@ def test_evaluate_prints_one_json_object_and_nothing_else(capsys, untrained):
 def test_evaluate_prints_a_line_for_each_count_and_names_the_worst_pair(capsys, monkeypatch, untrained):
     wrong = 3  # of the held-out pairs: the panel does not agree
 
-    def find_right(judge, pictures, pairs):
-        return [pair != HELD_OUT_PAIRS[wrong] or isinstance(judge, Judge) for pair in pairs]
+    def score_pairs(judge, pictures, pairs):
+        return by_pair([pair != HELD_OUT_PAIRS[wrong] or isinstance(judge, Judge) for pair in pairs], pairs)
 
-    monkeypatch.setattr("course_lib.judging.fruit_exam.find_right", find_right)
+    monkeypatch.setattr("course_lib.judging.fruit_exam.score_pairs", score_pairs)
     assert run("evaluate", "--steps", 1, "--per-pair", 2) == 0
     *lines, worst, lenient = capsys.readouterr().out.splitlines()
     assert [line[:20].strip() for line in lines] == ["held_out", "seen", *HELD_OUT]

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from course_lib.captions import encode
 from course_lib.fruit.prompts import phrasings
 from course_lib.fruit.words import HELD_OUT_PAIRS, TRAINING_PAIRS, VOCABULARY
-from course_lib.judging.counts import Score, by_pair, together
+from course_lib.judging.counts import Score, together
 from course_lib.judging.exam import examine
-from course_lib.judging.judge import Judge, find_right
+from course_lib.judging.judge import Judge, score_pairs
 from course_lib.judging.panel import Panel
 from course_lib.noise import Model, Pictures
 from course_lib.tools.bars import Bar, no_bar
@@ -42,7 +42,7 @@ def ask_for_pairs(
 
 def count_right(judge: Panel | Judge, answers: Mapping[str, Answers]) -> dict[str, Score]:
     """How many are right: all "held_out", all "seen", and each held-out pair, such as "green banana"."""
-    each = {group: by_pair(find_right(judge, pictures, pairs), pairs) for group, (pairs, pictures) in answers.items()}
+    each = {group: score_pairs(judge, made.pictures, made.pairs) for group, made in answers.items()}
     return {group: together(scores.values()) for group, scores in each.items()} | each["held_out"]
 
 

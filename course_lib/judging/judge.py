@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from course_lib.fruit.pictures import draw_many, random_fruits
 from course_lib.fruit.words import ALL_PAIRS, COLOURS, KINDS, SIZE, check_choice
-from course_lib.judging.counts import Score
+from course_lib.judging.counts import Score, by_pair
 from course_lib.judging.eyes import BUILDS, SEEN
 from course_lib.judging.measure import clipped
 from course_lib.noise import Pictures, check_number
@@ -115,19 +115,21 @@ def train_judge(
     yield from fit(judge, loss, len(pictures), steps, seed)
 
 
-def find_right(judge: Judge, pictures: Pictures, pairs: Sequence[tuple[str, str]]) -> list[bool]:
-    """Whether the judge, or all of a panel, find in each picture both the kind and the colour that were asked for.
+def score(judge: Judge, pictures: Pictures, pairs: Sequence[tuple[str, str]]) -> Score:
+    """Count the pictures in which the judge, or a whole panel, finds both the kind and the colour asked for.
 
     pairs: (kind, colour) for each. Raises ValueError if there are not as many as pictures, and as `name` of the judge.
     """
     if len(pictures) != len(pairs):
         raise ValueError(f"Every picture needs its pair: there are {len(pictures)} pictures and {len(pairs)} pairs.")
-    return [named == tuple(pair) for named, pair in zip(judge.name(pictures), pairs, strict=True)]
+    named = judge.name(pictures)
+    return Score(sum(a == tuple(b) for a, b in zip(named, pairs, strict=True)), len(named))
 
 
-def score(judge: Judge, pictures: Pictures, pairs: Sequence[tuple[str, str]]) -> Score:
-    """Count the pictures that are right, see `find_right`."""
-    return Score(sum(find_right(judge, pictures, pairs)), len(pictures))
+def score_pairs(judge: Judge, pictures: Pictures, pairs: Sequence[tuple[str, str]]) -> dict[str, Score]:
+    """`score` for the pictures of each pair by themselves, named like "green banana"."""
+    named = judge.name(pictures)
+    return by_pair([a == tuple(b) for a, b in zip(named, pairs, strict=True)], pairs)
 
 
 def score_drawings(judge: Judge, count: int = 2000, bar: Bar = no_bar) -> Score:
