@@ -106,6 +106,7 @@ pictures: $(READY)  ## draw the training pictures, if they are not there yet
 
 weights: pictures  ## train again the networks that the course ships (over an hour; resumes)
 	$(PYTHON) -m course_lib judge --out data/judge.safetensors
+	$(PYTHON) -m course_lib judge --panel --out data/panel.safetensors
 	$(PYTHON) -m course_lib train --patch 2 --channels 48 96 128 --steps 8000 --learning-rate 3e-3 \
 	    --out runs/shipped $(if $(wildcard runs/shipped/run.safetensors),--resume)
 	cp runs/shipped/log.csv runs/shipped/denoiser-log.csv

@@ -10,7 +10,9 @@ from course_lib.commands.train import USUAL
 from course_lib.fruit.drawing import Fruit
 from course_lib.fruit.pictures import Pictures, training_pictures
 from course_lib.fruit.prompts import phrasings
-from course_lib.fruit.words import VOCABULARY
+from course_lib.fruit.words import ALL_PAIRS, VOCABULARY
+from course_lib.judging.counts import by_pair
+from course_lib.judging.panel import Panel
 from course_lib.tools.pixels import Bytes
 from course_lib.train import random_batches
 from course_lib.weights import load_denoiser, load_judge
@@ -49,6 +51,17 @@ def heard():
     yield
     for number, do in before.items():
         signal.signal(number, do)
+
+
+@pytest.fixture
+def small_panel(monkeypatch):
+    """An untrained panel of two small judges in place of the shipped one; its file says that it is never wrong."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        panel = Panel({"plain": dict(width=8), "squares": dict(build="squares", width=8)})
+    monkeypatch.setattr("course_lib.weights.shipped.load_panel", lambda: panel)
+    monkeypatch.setattr("course_lib.weights.shipped.panel_error", lambda: by_pair([True] * len(ALL_PAIRS), ALL_PAIRS))
+    return panel
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import choices
 import controls
 import drawings
 import few_steps
+import jury as juries
 import peers
 import pytest
 import scaling
@@ -29,8 +30,10 @@ from course_lib.fruit.scenes import draw, random_scene
 from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS, VOCABULARY
 from course_lib.judging.counts import Score
 from course_lib.judging.exam import generate_many
-from course_lib.judging.judge import evaluate
+from course_lib.judging.fruit_exam import HELD_OUT, evaluate
+from course_lib.judging.judge import TEST_SEED
 from course_lib.judging.measure import frechet_distance
+from course_lib.judging.panel import Panel
 from course_lib.judging.scene_exam import Answer, Verdict
 from course_lib.judging.scene_judge import Seen
 from course_lib.model import Denoiser
@@ -100,20 +103,20 @@ def small_set(*more: Fruit, recorded_as: str | None = None) -> Pictures:
 
 
 def found(rows: dict) -> tuple:
-    """How many held-out pairs by the record, by the captions and to the judge."""
+    """How many held-out pairs by the record, by the captions and to the panel."""
     names = ["training pictures recorded as a held-out pair", "training captions that name a held-out pair"]
-    return tuple(rows[name]["value"] for name in [*names, "training pictures the judge names as a held-out pair"])
+    return tuple(rows[name]["value"] for name in [*names, "training pictures the panel names as a held-out pair"])
 
 
 def test_a_clean_training_set_passes(judge):
-    rows = measured(controls.training_set, small_set(), judge, fresh=8, seed=0)
+    rows = measured(controls.training_set, small_set(), judge, judge, fresh=8, seed=0)
     assert found(rows) == (0, 0, 0)
     held_out = rows["nearest training picture, fresh held-out drawings, median"]
     assert held_out["settings"]["nearest_is_of_the_same_pair"] == 0 and held_out["value"] > 0.1
 
 
 def test_a_green_banana_in_the_training_set_is_caught(judge):
-    rows = measured(controls.training_set, small_set(Fruit(*BANANA)), judge, fresh=8, seed=0)
+    rows = measured(controls.training_set, small_set(Fruit(*BANANA)), judge, judge, fresh=8, seed=0)
     recorded, captions, named = found(rows)
     assert recorded == named == 1 and captions == 4  # of middling size, said in four different ways
     settings = rows["training pictures the judge names as a held-out pair"]["settings"]
@@ -122,7 +125,9 @@ def test_a_green_banana_in_the_training_set_is_caught(judge):
 
 
 def test_a_green_banana_recorded_as_a_yellow_one_is_caught_by_the_judge(judge):
-    rows = measured(controls.training_set, small_set(Fruit(*BANANA), recorded_as="yellow"), judge, fresh=8, seed=0)
+    rows = measured(
+        controls.training_set, small_set(Fruit(*BANANA), recorded_as="yellow"), judge, judge, fresh=8, seed=0
+    )
     assert found(rows) == (0, 0, 1)
     (doubtful,) = rows["training pictures the judge names as a held-out pair"]["settings"]["doubtful"]
     assert doubtful == dict(place=56, recorded="yellow banana", named="green banana")
@@ -130,7 +135,7 @@ def test_a_green_banana_recorded_as_a_yellow_one_is_caught_by_the_judge(judge):
 
 def test_held_out_pairs_in_the_training_set_are_near_to_fresh_drawings(judge):
     smuggled = random_fruits(HELD_OUT_PAIRS, 1, drawings.FRESH_SEED)
-    row = measured(controls.training_set, small_set(*smuggled), judge, fresh=8, seed=0)[
+    row = measured(controls.training_set, small_set(*smuggled), judge, judge, fresh=8, seed=0)[
         "nearest training picture, fresh held-out drawings, median"
     ]
     assert row["value"] < 1e-3 and row["settings"]["nearest_is_of_the_same_pair"] == 8
@@ -147,6 +152,9 @@ class NumberJudge:
         return [ALL_PAIRS[int(number)] for number in x[:, 0, 0, 0].round()]
 
 
+JURY = juries.Jury(None, dict.fromkeys(("held_out", "seen", *HELD_OUT), Score(31, 32)))  # whoever judges
+
+
 class AppleJudge:
     """Calls everything a red apple."""
 
@@ -155,11 +163,42 @@ class AppleJudge:
 
 
 def test_the_judges_error_is_the_share_that_it_gets_wrong():
-    row, held_out = measured(controls.judges_error, AppleJudge(), 128, 0).values()
-    assert row["value"] == round(126 / 128, 5) and row["settings"]["wrong"] == 126 and row["settings"]["of"] == 128
-    assert held_out["settings"]["wrong"] == held_out["settings"]["of"] == 128
-    low, high = row["settings"]["interval"]
-    assert low < row["value"] < high
+    panel = Panel({"a": dict(width=8), "b": dict(width=8)})
+    panel.judges["a"].name = panel.judges["b"].name = AppleJudge().name
+    rows = measured(controls.own_error, panel, AppleJudge(), 128, 0)
+    names = [f"{who} wrong about fresh drawings" for who in ("panel", "judge", "a of the panel", "b of the panel")]
+    for row in (rows[name] for name in names):
+        assert row["value"] == round(126 / 128, 5) and row["settings"]["wrong"] == 126 and row["settings"]["of"] == 128
+        low, high = row["settings"]["interval"]
+        assert low < row["value"] < high
+    for who in ("panel", "judge"):
+        held_out = rows[f"{who} wrong about fresh drawings of held-out pairs"]["settings"]
+        assert held_out["wrong"] == held_out["of"] == 128
+    assert list(held_out) == ["wrong", "of", "interval"]
+    by_pair = rows["panel wrong about fresh drawings"]["settings"]["pairs"]
+    assert len(by_pair) == 64 and {name for name, one in by_pair.items() if one["right"]} == {"red apple"}
+    by_pair = rows["panel wrong about fresh drawings of held-out pairs"]["settings"]["pairs"]
+    assert list(by_pair) == list(HELD_OUT) and {one["of"] for one in by_pair.values()} == {16}
+
+
+def test_what_one_judge_of_the_panel_gets_wrong_the_panel_gets_wrong():
+    panel = Panel({"a": dict(width=8), "b": dict(width=8)})
+    wanted = [(f.kind, f.colour) for f in random_fruits(ALL_PAIRS, 1, TEST_SEED)]
+    panel.judges["a"].name = lambda x: wanted[: len(x)]
+    panel.judges["b"].name = lambda x: [*wanted[:-1], ("pear", "red")][: len(x)]
+    rows = measured(controls.own_error, panel, AppleJudge(), 64, 0)
+    wrong = {who: rows[f"{who} wrong about fresh drawings"]["settings"]["wrong"] for who in ("a of the panel", "panel")}
+    assert wrong == {"a of the panel": 0, "panel": 1}
+    assert rows["panel wrong about fresh drawings"]["settings"]["worst_pair"].endswith(", 0 of 1 right")
+
+
+def test_the_worst_pair_is_found_over_all_seeds_and_the_panels_own_count_stands_beside():
+    a = {"held_out": Score(3, 8), "green banana": Score(1, 4), "blue apple": Score(2, 4)}
+    b = {"held_out": Score(6, 8), "green banana": Score(4, 4), "blue apple": Score(2, 4)}
+    assert juries.worst_pair([a, b]) == {"worst_pair": "blue apple, 4 of 8 right"}
+    assert juries.worst_pair([a]) == {"worst_pair": "green banana, 1 of 4 right"}
+    assert juries.worst_pair([{"seen": Score(1, 2), "green banana": Score(0, 0)}]) == {}
+    assert JURY.beside("green banana") == {"panel_on_fresh_drawings": "31 of 32 right"}
 
 
 def test_seeds_of_sampling_are_counted_together_and_the_least_and_the_most_told(monkeypatch):
@@ -167,15 +206,18 @@ def test_seeds_of_sampling_are_counted_together_and_the_least_and_the_most_told(
 
     def evaluate(model, judge, *, seed, bar, **options):
         asked.append((seed, options))
-        return {"held_out": Score(8 - seed, 8)}
+        return {"held_out": Score(8 - seed, 8), "blue apple": Score(2, 2), "green banana": Score(1, 2)}
 
     monkeypatch.setattr(controls, "evaluate", evaluate)
-    rows = measured(controls.asked_for, "some network", [None] * 3, None, 2, steps=9)
+    rows = measured(controls.asked_for, "some network", [None] * 3, JURY, 2, steps=9)
     row = rows["held_out right, some network"]
     assert asked == [(2, {"steps": 9}), (3, {"steps": 9}), (4, {"steps": 9})]
     assert row["value"] == 0.625 and row["settings"]["interval"] == Score(15, 24).as_dict()["interval"]
     assert row["settings"]["least"] == 4 / 8 and row["settings"]["most"] == 6 / 8
-    several = measured(controls.asked_for, "networks", ["a", "b"], None, 2)["held_out right, networks"]["settings"]
+    assert row["settings"]["worst_pair"] == "green banana, 3 of 6 right"
+    assert row["settings"]["panel_on_fresh_drawings"] == "31 of 32 right"
+    assert "worst_pair" not in rows["blue apple right, some network"]["settings"]
+    several = measured(controls.asked_for, "networks", ["a", "b"], JURY, 2)["held_out right, networks"]["settings"]
     assert "interval" not in several and several["most"] == 6 / 8
 
 
@@ -213,7 +255,7 @@ def test_the_network_with_labels_never_trains_a_held_out_one_and_shuffled_captio
     size = dict(steps=1, training_steps=3, training_seeds=2)
     few = dict(per_pair=1, per_seen_pair=1)
     likened = drawings.fresh_drawings(judge, 64, 0)
-    rows = measured(controls.short_runs, small_set(), likened, judge, size, 0, **few)
+    rows = measured(controls.short_runs, small_set(), likened, JURY._replace(panel=judge), judge, size, 0, **few)
     ordinary, again, shuffled, _, labels, _ = trained
     said = set(decode(labels, controls.LABELS))
     assert len(said) == 56 and "redapple" in said and not said & {c + k for k, c in HELD_OUT_PAIRS}
@@ -271,7 +313,7 @@ def test_what_is_lost_on_the_way_back_from_a_level_is_measured_at_that_level(jud
 
 
 @pytest.mark.slow
-def test_the_whole_script_runs_and_its_table_holds_every_value(tmp_path, monkeypatch, pictures):
+def test_the_whole_script_runs_and_its_table_holds_every_value(tmp_path, monkeypatch, pictures, small_panel):
     monkeypatch.setattr(sys, "argv", ["controls.py", "--quick", "--out", str(tmp_path)])
     monkeypatch.setattr(controls, "training_pictures", lambda bar: pictures)
     controls.main()
@@ -511,8 +553,8 @@ def test_each_way_of_asking_is_another_and_one_scale_for_all_levels_is_ordinary_
 
     for name, way in ({choices.BASE: choices.Way()} | choices.WAYS).items():
         asked[name] = []
-        found = choices.asked(way, noted, judge, likened, size, 0)
-        assert found.held_out.of == 16 and found.seen.of == 56
+        found = choices.asked(way, noted, JURY._replace(panel=judge), judge, likened, size, 0)
+        assert found.held_out.of == 16 and found.seen.of == 56 and list(found.pairs) == list(HELD_OUT)
         distances[name] = found.distance
     assert (
         len({round(distance, 6) for distance in distances.values()}) >= len(distances) - 2
@@ -540,7 +582,8 @@ def two_choices(tmp_path, monkeypatch):
     def training(choice, pictures, count, seed):
         trained.append(seed)
 
-    found = choices.Found(Score(1, 2), Score(1, 2), 3.0)
+    found = choices.Found(Score(1, 2), Score(1, 2), 3.0, {"blue apple": Score(1, 1), "green banana": Score(0, 1)})
+    monkeypatch.setattr(choices, "shipped_jury", lambda: JURY)
     monkeypatch.setattr(choices, "CHOICES", {choices.BASE: choices.Choice(), "other": choices.Choice()})
     monkeypatch.setattr(choices, "cost", lambda choice, *_: 1.25)
     monkeypatch.setattr(choices, "trained", training)
@@ -556,9 +599,9 @@ def test_choices_are_recorded_once_and_a_file_of_another_recipe_is_not_added_to(
     assert two_choices == [0, 1, 0, 1]
     rows = json.loads((tmp_path / "choices.json").read_text(encoding="utf-8"))
     assert len(rows) == len({row["name"] for row in rows}) == 3 * (2 + len(choices.WAYS)) + 2
-    assert "| other | 50 %, 50 % | 50 %, 50 % | 3.0, 3.0 | 1.25 |" in (tmp_path / "choices.md").read_text(
-        encoding="utf-8"
-    )
+    page = (tmp_path / "choices.md").read_text(encoding="utf-8")
+    assert "| other | 50 %, 50 % | green banana, 0 of 2 right | 50 %, 50 % | 3.0, 3.0 | 1.25 |" in page
+    assert "31 of 32 fresh drawings of held-out pairs" in page
     steps = {row["settings"]["choice"]: row["settings"].get("steps") for row in rows if "Fréchet" in row["name"]}
     assert steps["sampler: 50 steps, not 25"] == 50 and steps["other"] == choices.QUICK["steps"]
 
@@ -572,6 +615,10 @@ def test_choices_are_recorded_once_and_a_file_of_another_recipe_is_not_added_to(
     assert {row["name"] for row in again} == {row["name"] for row in rows}
     assert choices.names_of(again) == [choices.BASE, *choices.WAYS, "other"]
 
+    monkeypatch.setattr(choices, "shipped_jury", lambda: JURY._replace(fresh=dict.fromkeys(JURY.fresh, Score(1, 2))))
+    with pytest.raises(SystemExit, match="Delete it"):  # another panel counts otherwise
+        choices.main()
+    monkeypatch.setattr(choices, "shipped_jury", lambda: JURY)
     monkeypatch.setattr(choices, "SHORT_RUNS", choices.SHORT_RUNS | dict(learning_rate=1.0))
     with pytest.raises(SystemExit, match="Delete it"):
         choices.main()
@@ -591,7 +638,7 @@ def test_what_is_far_too_slow_here_is_left_out(tmp_path, monkeypatch, two_choice
 
 
 @pytest.mark.slow
-def test_the_minute_runs_from_end_to_end_and_its_table_holds_every_value(tmp_path, monkeypatch):
+def test_the_minute_runs_from_end_to_end_and_its_table_holds_every_value(tmp_path, monkeypatch, small_panel):
     monkeypatch.setattr(sys, "argv", ["bench.py", "--quick", "--out", str(tmp_path)])
     monkeypatch.setattr(bench, "QUICK", bench.QUICK | dict(budgets=(0.2, 0.4)))
     blocks = dict(layers_per_block=1, block_out_channels=(32, 32), down_block_types=("DownBlock2D",) * 2)
@@ -606,6 +653,11 @@ def test_the_minute_runs_from_end_to_end_and_its_table_holds_every_value(tmp_pat
     assert len(rows[-2]["settings"]["for_each_seed"]) == 1 and "shipped weights" in rows[-2]["name"]
     trained = [row["settings"] for row in rows if row["name"].endswith("s of training")]
     assert len(trained) == 8
+    beside = table.split("| what | the panel | one judge alone |")[1]
+    shares = [row for row in rows if row["unit"] == "share"]
+    assert len(shares) == 9 and all(row["name"].replace("_", " ") in beside for row in shares)
+    assert all(row["settings"]["panel_on_fresh_drawings"] in beside for row in shares)
+    assert sum("worst_pair" in row["settings"] for row in shares) == 3
     assert all(len(about.get("right_for_each_seed", about.get("for_each_seed"))) == 2 for about in trained)
 
 
@@ -648,7 +700,7 @@ def test_the_network_written_from_its_description_trains_and_hears_its_context()
 def peer_rows(name: str, processor: str) -> list[dict]:
     """What `peers` records of a network, made up."""
     results = Results(0)
-    about = dict(peer=name, minutes=[1.0])
+    about = dict(peers.COUNTED, peer=name, minutes=[1.0])
     for group in ("held_out", "seen"):
         more = about | dict(after_minutes=1.0, right=3, of=4)
         results.record(f"{name}: {group} right, 1 min of training", 0.75, "share", **more)
@@ -672,6 +724,12 @@ def test_a_peer_is_measured_once_and_never_beside_those_of_another_machine(tmp_p
     assert peers.main() == 1 and peers.main() == 1
     assert asked == ["ours", "context-unet", "context-unet"]  # what failed is tried again
     assert "| ours | 10.0 | 75 % | 75 % | 2.0 s | 100 MiB |" in (tmp_path / "peers.md").read_text(encoding="utf-8")
+
+    alone = [row | dict(settings=row["settings"] | dict(counted_by="one judge")) for row in peer_rows("ours", here)]
+    (tmp_path / "peers.json").write_text(json.dumps(alone), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", [*call, "diffusers-hf-course"])
+    with pytest.raises(SystemExit, match="ours of another machine, or not counted by the panel"):
+        peers.main()
 
     rows = peer_rows("ours", "another")
     (tmp_path / "peers.json").write_text(json.dumps(rows), encoding="utf-8")
@@ -699,11 +757,13 @@ def test_quality_is_counted_for_each_group_and_each_number_of_steps(judge):
         return drawn[here]
 
     way = ("draughtsman", 1.0, (1, 3, 9))
-    rows = measured(few_steps.quality, way, draughtsman, judge, likened, longest=3, seed=0)
+    jury = JURY._replace(panel=judge)
+    rows = measured(few_steps.quality, way, draughtsman, jury, judge, likened, longest=3, seed=0)
     groups = {"held out": HELD_OUT_PAIRS, "seen": TRAINING_PAIRS}
     for steps, (group, pairs) in itertools.product((1, 3), groups.items()):
         about = rows[f"{group} right, draughtsman, steps {steps}"]["settings"]
         assert about["of"] == sum(pair in pairs for pair in likened.pairs) and about["right"] >= 0.95 * about["of"]
+        assert about["panel_on_fresh_drawings"] == "31 of 32 right" and ("worst_pair" in about) == (group == "held out")
     assert not any("steps 9" in name for name in rows)
     ratio = rows["Fréchet distance over the floor, draughtsman, steps 3"]
     assert ratio["value"] == pytest.approx(
@@ -712,7 +772,7 @@ def test_quality_is_counted_for_each_group_and_each_number_of_steps(judge):
 
 
 @pytest.mark.slow
-def test_few_steps_runs_from_end_to_end_and_its_table_holds_every_value(tmp_path, monkeypatch):
+def test_few_steps_runs_from_end_to_end_and_its_table_holds_every_value(tmp_path, monkeypatch, small_panel):
     monkeypatch.setattr(sys, "argv", ["few_steps.py", "--quick", "--out", str(tmp_path)])
     few_steps.main()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few_steps.json", "few_steps.md", "few_steps.png"]

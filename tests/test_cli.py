@@ -22,13 +22,17 @@ from course_lib.commands import generate
 from course_lib.commands import main as cli
 from course_lib.fruit.words import COLOURS, HELD_OUT_PAIRS, KINDS, SCENE_BACKGROUNDS, TRAINING_PAIRS
 from course_lib.fruit.worlds import FRUIT
+from course_lib.judging.counts import by_pair
+from course_lib.judging.fruit_exam import HELD_OUT, by_group
 from course_lib.judging.judge import Judge
+from course_lib.judging.panel import Panel, panel_on_drawings, train_panel
 from course_lib.model import Denoiser, encode_for
 from course_lib.own.folder import open_folder
 from course_lib.own.houses import write_folder
 from course_lib.tools.files import read_tensors, write_tensors
 from course_lib.tools.pixels import to_image
 from course_lib.train import Run, random_batches, train
+from course_lib.weights import load_panel, panel_error
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ["draw", "generate", "read", "train", "evaluate", "pictures", "judge", "broken", "distill"]
@@ -521,7 +525,7 @@ def test_a_folder_is_trained_on_and_generated_from_in_its_own_words(tmp_path, ca
     capsys.readouterr()
     line = refused(capsys, "generate", "a green boat", *options, "--out", tmp_path / "no.png")
     assert 'never learned the word "green"' in line and "balloon" in line and "banana" not in line
-    assert "the judge knows only the fruit" in refused(capsys, "evaluate", *options)
+    assert "those who judge know only the fruit" in refused(capsys, "evaluate", *options)
 
 
 def test_pictures_are_mirrored_only_where_that_is_asked_for(tmp_path, monkeypatch, small_training, folder):
@@ -567,7 +571,7 @@ def test_a_bad_folder_trains_nothing(tmp_path, capsys, small_training, folder):
 
 
 @pytest.fixture
-def untrained(monkeypatch):
+def untrained(monkeypatch, small_panel):
     torch.manual_seed(0)
     monkeypatch.setattr("course_lib.weights.shipped.load_denoiser", lambda: TinyDenoiser(channels=(8,)))
     monkeypatch.setattr("course_lib.weights.shipped.load_judge", lambda: Judge(width=8))
@@ -576,23 +580,59 @@ def untrained(monkeypatch):
 def test_evaluate_prints_one_json_object_and_nothing_else(capsys, untrained):
     assert run("evaluate", "--json", "--steps", 1, "--per-pair", 1) == 0
     said = capsys.readouterr()
-    scores = json.loads(said.out)
+    found = json.loads(said.out)
     assert said.out.count("\n") == 1
-    assert {name: score["of"] for name, score in scores.items()} == {
-        "held_out": len(HELD_OUT_PAIRS),
-        "seen": 8 * len(TRAINING_PAIRS),
-        "green banana": 1,
-    }
-    for score in scores.values():
+    assert found.pop("worst held-out pair") in HELD_OUT
+    assert list(found) == ["panel", "panel on fresh drawings", "one judge alone, lenient"]
+    for who, of in (("panel", 1), ("one judge alone, lenient", 1), ("panel on fresh drawings", 1)):
+        seen = len(TRAINING_PAIRS) * (1 if "fresh" in who else 8)
+        wanted = {"held_out": of * len(HELD_OUT_PAIRS), "seen": seen} | dict.fromkeys(HELD_OUT, of)
+        assert {name: score["of"] for name, score in found[who].items()} == wanted
+    for score in (score for scores in found.values() for score in scores.values()):
         low, high = score["interval"]
         assert 0 <= low <= score["right"] / score["of"] <= high <= 1
 
 
-def test_evaluate_prints_a_line_for_each_score(capsys, untrained):
-    assert run("evaluate", "--steps", 1, "--per-pair", 1) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line[:14].strip() for line in lines] == ["held_out", "seen", "green banana"]
+def test_evaluate_prints_a_line_for_each_count_and_names_the_worst_pair(capsys, monkeypatch, untrained):
+    wrong = 3  # of the held-out pairs: the panel does not agree
+
+    def score_pairs(judge, pictures, pairs):
+        return by_pair([pair != HELD_OUT_PAIRS[wrong] or isinstance(judge, Judge) for pair in pairs], pairs)
+
+    monkeypatch.setattr("course_lib.judging.fruit_exam.score_pairs", score_pairs)
+    assert run("evaluate", "--steps", 1, "--per-pair", 2) == 0
+    *lines, worst, lenient = capsys.readouterr().out.splitlines()
+    assert [line[:20].strip() for line in lines] == ["held_out", "seen", *HELD_OUT]
     assert all("right, 95 % interval" in line for line in lines)
+    assert lines[0].endswith("; fresh drawings: 8 of 8") and "14 of    16 right" in lines[0]
+    assert worst == f"The worst held-out pair: {HELD_OUT[wrong]}, 0 of 2 right."
+    assert lenient.startswith("One judge alone, who is lenient: held_out 16 of 16, seen 448 of 448, green banana 2 of")
+
+
+def test_evaluate_without_a_panel_says_which_command_makes_one(capsys, monkeypatch, untrained, tmp_path):
+    missing = tmp_path / "panel.safetensors"
+    monkeypatch.setattr("course_lib.weights.shipped.load_panel", lambda: load_panel(missing))
+    said = f"There is no file {missing}. `python -m course_lib judge --panel --out {missing}` makes it."
+    assert said in refused(capsys, "evaluate")
+
+
+def test_the_panel_that_judge_makes_tells_how_it_did_on_fresh_drawings(tmp_path, capsys, monkeypatch):
+    seats = {"a": dict(width=8), "crisp": dict(build="apart", width=8, side=128)}
+    small = partial(Panel, seats)
+    counting, training = partial(panel_on_drawings, count=128), partial(train_panel, per_pair=1)
+    for name, work in (("Panel", small), ("train_panel", training), ("panel_on_drawings", counting)):
+        monkeypatch.setattr(f"course_lib.judging.panel.{name}", work)
+    out = tmp_path / "panel.safetensors"
+    assert run("judge", "--panel", "--steps", 1, "--out", out) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = ["32 pixels: a", "32 pixels: all", "128 pixels: a", "128 pixels: crisp", "128 pixels: all"]
+    assert [line.partition("kind and colour, ")[2] for line in lines] == names
+    found, panel = panel_error(out), load_panel(out)
+    assert found == panel_on_drawings(panel, count=128)
+    assert list(by_group(found)) == ["held_out", "seen", *HELD_OUT]
+    weights.save(panel, out)
+    with pytest.raises(ValueError, match=r"does not tell how often .* `python -m course_lib judge --panel` makes one"):
+        panel_error(out)
 
 
 def test_pictures_says_how_many_are_ready(capsys, small_training):

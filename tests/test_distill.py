@@ -332,7 +332,7 @@ def test_what_cannot_be_distilled_is_refused_in_one_line(tmp_path, capsys, comma
     ],
 )
 def test_generate_and_evaluate_sample_as_the_network_was_made_for_or_as_asked(
-    monkeypatch, command, file, options, steps, scale
+    monkeypatch, small_panel, command, file, options, steps, scale
 ):
     weights.save(next(stages(tiny_denoiser())).run.ema, "few.safetensors")
     asked, ask = [], sample.guided

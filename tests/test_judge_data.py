@@ -22,7 +22,8 @@ from course_lib.fruit.pictures import (
 from course_lib.fruit.prompts import understand
 from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, TRAINING_PAIRS, VOCABULARY
 from course_lib.judging.counts import Score
-from course_lib.judging.judge import JUDGE_SEED, TEST_SEED, Judge, evaluate, score, score_drawings, train_judge
+from course_lib.judging.fruit_exam import HELD_OUT, evaluate
+from course_lib.judging.judge import JUDGE_SEED, TEST_SEED, Judge, score, score_drawings, train_judge
 from course_lib.sample import generate
 from course_lib.tools import kept
 from course_lib.tools.files import DATA, read_tensors, write_tensors
@@ -238,7 +239,7 @@ def test_evaluate_asks_for_every_pair_and_counts_what_is_right():
     bars = []
     options = {"per_pair": 3, "per_seen_pair": 2, "steps": 2, "guidance_scale": 1, "bar": lambda x: bars.append(x) or x}
     scores = evaluate(obedient, ColourBlindJudge(), **options)
-    wanted = {"green banana": Score(3, 3)}
+    wanted = dict.fromkeys(HELD_OUT, Score(3, 3)) | {"blue apple": Score(0, 3)}
     for group, pairs, each in (("held_out", HELD_OUT_PAIRS, 3), ("seen", TRAINING_PAIRS, 2)):
         wrong = sum(colour == "blue" for _, colour in pairs)
         wanted[group] = Score(each * (len(pairs) - wrong), each * len(pairs))

@@ -20,6 +20,7 @@ from course_lib.fruit.words import VOCABULARY
 from course_lib.fruit.worlds import FRUIT
 from course_lib.judging import scene_exam
 from course_lib.judging.counts import Score
+from course_lib.judging.fruit_exam import HELD_OUT
 from course_lib.model import Denoiser
 from course_lib.own.houses import write_folder
 from course_lib.tools.files import read_tensors
@@ -39,7 +40,7 @@ WAYS = {
     ],
     "evaluate": ["", "--scenes", "--weights tiny.safetensors"],
     "pictures": ["", "--scenes"],
-    "judge": ["", "--scenes"],
+    "judge": ["", "--scenes", "--panel"],
     "broken": [""],
 }  # `distill` has no two options that could be in each other's way
 # A value of each option that takes one, other than the usual.
@@ -71,7 +72,7 @@ def many(pictures, times):
 
 
 @pytest.fixture
-def asked(tmp_path, monkeypatch):
+def asked(tmp_path, monkeypatch, small_panel):
     """Small networks and few pictures in the current folder; what long works are asked for, they write down here."""
     monkeypatch.chdir(tmp_path)
     asked = []
@@ -103,11 +104,14 @@ def asked(tmp_path, monkeypatch):
     monkeypatch.setattr("course_lib.beyond.enlarge.large_pictures", lambda bar: large)
     monkeypatch.setitem(USUAL, "batch_size", 16)
     wrong = scene_exam.Answer(["a pear"], torch.zeros(1, 3, 8, 8), [SimpleNamespace(all_right=False, swapped=False)])
-    stub("judging.judge.evaluate", {"held_out": Score(1, 2)})
+    stub("judging.fruit_exam.ask_for_pairs", {})
+    stub("judging.fruit_exam.count_right", dict.fromkeys(("held_out", "seen", *HELD_OUT), Score(1, 2)))
     stub("judging.scene_exam.evaluate", {"two": wrong})
     stub("judging.scene_exam.score", {"all right": Score(1, 2)})
     stub("judging.judge.train_judge", [])
     stub("judging.scene_judge.train_judge", [])
+    stub("judging.panel.train_panel", [])
+    stub("judging.panel.panel_on_drawings", {"all": Score(1, 2)})
     stub("judging.judge.score_drawings", Score(1, 2))
     stub("judging.scene_exam.score_drawings", {"all right": Score(1, 2)})
     stub("classroom.broken.make", None)

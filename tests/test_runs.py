@@ -114,12 +114,13 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path, stopping):
         ("judge --scenes", "course_lib.judging.scene_judge.train_judge"),
         ("broken", "course_lib.classroom.broken.make"),
         ("pictures", "course_lib.fruit.pictures.training_pictures"),
-        ("evaluate", "course_lib.judging.judge.evaluate"),
+        ("judge --panel", "course_lib.judging.panel.train_panel"),
+        ("evaluate", "course_lib.judging.fruit_exam.ask_for_pairs"),
         ("generate apple", "course_lib.sample.sample"),
         ("draw apple", "course_lib.fruit.pictures.draw_asked"),
     ],
 )
-def test_a_signal_ends_any_command_in_one_line(tmp_path, capsys, monkeypatch, command, works, number):
+def test_a_signal_ends_any_command_in_one_line(tmp_path, capsys, monkeypatch, small_panel, command, works, number):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(works, lambda *args, **how: os.kill(os.getpid(), number) or [])
     assert run(*command.split()) == 128 + number

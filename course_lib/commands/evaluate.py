@@ -1,7 +1,10 @@
-"""`evaluate`: the judge counts what is right."""
+"""`evaluate`: the panel counts what is right."""
+
+from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from course_lib.commands.options import (
     Args,
@@ -19,7 +22,11 @@ from course_lib.commands.options import (
     say,
 )
 
-HELP = "Generate every pair of kind and colour, or scenes, and have the judge count what is right."
+if TYPE_CHECKING:
+    from course_lib.judging.counts import Score
+    from course_lib.noise import Model
+
+HELP = "Generate every pair of kind and colour, or scenes, and have those who judge count what is right."
 WRONG_COLUMNS = 8  # of the sheet of wrong scenes
 
 
@@ -44,31 +51,60 @@ def run(args: Args) -> None:
         check_ending(args.wrong)
 
     from course_lib.fruit.worlds import FRUIT, SCENES
-    from course_lib.judging import judge, scene_exam
     from course_lib.weights import shipped
 
     load = shipped.load_scene_denoiser if args.scenes else shipped.load_denoiser
     model = load(**given(args, path="weights"))
     if model.config["world"] != (SCENES if args.scenes else FRUIT).name:
-        raise ValueError(f"{args.weights} was trained on captions of its own, but the judge knows only the fruit.")
+        raise ValueError(f"{args.weights} was trained on captions of its own, but those who judge know only the fruit.")
     how = dict(seed=args.seed, bar=bar) | given(args, steps="steps", guidance_scale="guidance")
-    if args.scenes:
-        answers = scene_exam.evaluate(model, shipped.load_scene_judge(), **how, **given(args, count="per_group"))
-        if hasattr(args, "wrong"):
-            show_wrong(answers, args.wrong)
-        scores = {group: scene_exam.score(answer.verdicts) for group, answer in answers.items()}
-        told = {group: {name: one.as_dict() for name, one in named.items()} for group, named in scores.items()}
-        lines = {f"{group:16}{name:12}": one for group, named in scores.items() for name, one in named.items()}
-    else:
-        scores = judge.evaluate(model, shipped.load_judge(), **how, **given(args, per_pair="per_pair"))
-        told = {group: one.as_dict() for group, one in scores.items()}
-        lines = {f"{group:14}": one for group, one in scores.items()}
-    if args.json:
-        say(json.dumps(told))
-        return
-    for name, one in lines.items():
-        low, high = one.interval
-        say(f"{name}{one.right:5} of {one.of:5} right, 95 % interval {100 * low:.1f} % to {100 * high:.1f} %")
+    told, lines = scenes(model, args, **how) if args.scenes else fruit(model, **how, **given(args, per_pair="per_pair"))
+    for line in [json.dumps(told)] if args.json else lines:
+        say(line)
+
+
+def fruit(model: Model, **how) -> tuple[dict, list[str]]:
+    """What the panel, and the single judge, count: for JSON, and in lines."""
+    from course_lib.judging import fruit_exam
+    from course_lib.judging.counts import as_dicts, worst
+    from course_lib.weights import shipped
+
+    panel, judge = shipped.load_panel(), shipped.load_judge()
+    fresh = fruit_exam.by_group(shipped.panel_error())
+    answers = fruit_exam.ask_for_pairs(model, **how)
+    right, lenient = (fruit_exam.count_right(who, answers) for who in (panel, judge))
+    least = worst({name: right[name] for name in fruit_exam.HELD_OUT})
+    lines = [f"{name:20}{counted(one)}; fresh drawings: {out_of(fresh[name])}" for name, one in right.items()]
+    lines.append(f"The worst held-out pair: {least}, {out_of(right[least])} right.")
+    shown = ", ".join(f"{name} {out_of(lenient[name])}" for name in ("held_out", "seen", "green banana"))
+    lines.append(f"One judge alone, who is lenient: {shown} right.")
+    by_whom = {"panel": right, "panel on fresh drawings": fresh, "one judge alone, lenient": lenient}
+    return {who: as_dicts(scores) for who, scores in by_whom.items()} | {"worst held-out pair": least}, lines
+
+
+def scenes(model: Model, args: Args, **how) -> tuple[dict, list[str]]:
+    """What the judge of scenes counts: for JSON, and in lines."""
+    from course_lib.judging import scene_exam
+    from course_lib.judging.counts import as_dicts
+    from course_lib.weights import shipped
+
+    answers = scene_exam.evaluate(model, shipped.load_scene_judge(), **how, **given(args, count="per_group"))
+    if hasattr(args, "wrong"):
+        show_wrong(answers, args.wrong)
+    scores = {group: scene_exam.score(answer.verdicts) for group, answer in answers.items()}
+    lines = [f"{group:16}{name:12}{counted(one)}" for group, named in scores.items() for name, one in named.items()]
+    return {group: as_dicts(named) for group, named in scores.items()}, lines
+
+
+def out_of(one: Score) -> str:
+    """A count, "31 of 32"."""
+    return f"{one.right} of {one.of}"
+
+
+def counted(one: Score) -> str:
+    """A count with its interval, in columns."""
+    low, high = one.interval
+    return f"{one.right:5} of {one.of:5} right, 95 % interval {100 * low:.1f} % to {100 * high:.1f} %"
 
 
 def show_wrong(answers: dict, path: Path) -> None:

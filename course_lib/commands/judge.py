@@ -20,6 +20,7 @@ def run(args: Args) -> None:
     import torch
 
     from course_lib.judging import judge, panel, scene_exam, scene_judge
+    from course_lib.judging.counts import as_dicts
     from course_lib.weights.store import save
 
     with torch.random.fork_rng(devices=[]):  # the seed of its first weights is not everybody's
@@ -31,17 +32,17 @@ def run(args: Args) -> None:
         pass
     network.eval()
     if args.panel:
-        found = panel.panel_on_drawings(network, size=panel.CRISP, bar=bar)
-        right = found["all"]
+        by_side = {side: panel.panel_on_drawings(network, size=side, bar=bar) for side in (panel.SIZE, panel.CRISP)}
+        fresh = {f"{side} pixels": as_dicts(found) for side, found in by_side.items()}
+        names = [*network.judges, "all"]
+        told = [(found[n], f", {side} pixels: {n}") for side, found in by_side.items() for n in names if n in found]
     elif args.scenes:
         found = scene_exam.score_drawings(network, bar=bar)
-        right = found["all right"]
+        fresh, told = as_dicts(found), [(found["all right"], "")]
     else:
-        found = {"all": judge.score_drawings(network, bar=bar)}
-        right = found["all"]
+        found = judge.score_drawings(network, bar=bar)
+        fresh, told = found.as_dict(), [(found, "")]
+    save(network, args.out, seed=args.seed, steps=args.steps, command=args.command_line, fresh=fresh)
     what = "everything" if args.scenes else "kind and colour"
-    about = dict(seed=args.seed, steps=args.steps, command=args.command_line)
-    fresh = {name: score.as_dict() for name, score in found.items()}
-    save(network, args.out, **about, fresh=fresh if len(fresh) > 1 else fresh["all"])
-    who = ", all of the panel agreed" if args.panel else ""
-    say(f"{args.out}: {right.right} of {right.of} fresh drawings right in {what}{who}")
+    for one, whose in told:
+        say(f"{args.out}: {one.right} of {one.of} fresh drawings right in {what}{whose}")

@@ -53,7 +53,8 @@ class Squares(nn.Module):
             nn.GELU(),
             nn.Conv2d(width // 2, width, 3, stride=2, padding=1),
         )
-        self.places = nn.Parameter(0.1 * torch.randn((side // 4) ** 2 + 1, width))
+        self.places = nn.Parameter(torch.empty((side // 4) ** 2 + 1, width))
+        nn.init.normal_(self.places, std=0.1)
         layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.0, "gelu", batch_first=True, norm_first=True)
         self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.sum_up = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, SEEN))
@@ -65,8 +66,9 @@ class Squares(nn.Module):
 
 
 def plain(width: int, side: int) -> nn.Sequential:
-    """Five convolutions of 3 x 3, then all places together. For 32 pixels."""
-    return nn.Sequential(*convolutions(width, (1, 2, 1, 2, 2)), nn.Flatten(), nn.Linear(64 * width, SEEN), nn.SiLU())
+    """Five convolutions of 3 x 3, then all places together."""
+    seen = 4 * width * (side // 8) ** 2
+    return nn.Sequential(*convolutions(width, (1, 2, 1, 2, 2)), nn.Flatten(), nn.Linear(seen, SEEN), nn.SiLU())
 
 
 def broad(width: int, side: int) -> nn.Sequential:

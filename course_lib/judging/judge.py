@@ -1,7 +1,7 @@
 """The judge: a separate network that names kind and colour of a fruit, so that nobody has to take our word.
 
-It is trained on drawings of all 64 pairs, with seeds of their own, which the denoiser never sees. It scores what
-the denoiser makes, in counts with an interval.
+It is trained on drawings of all 64 pairs, with seeds of their own, which the denoiser never sees. Alone it is lenient:
+what the denoiser makes is counted by a `panel`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,15 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.captions import encode
 from course_lib.fruit.pictures import draw_many, random_fruits
-from course_lib.fruit.prompts import phrasings
-from course_lib.fruit.words import ALL_PAIRS, COLOURS, HELD_OUT_PAIRS, KINDS, SIZE, TRAINING_PAIRS, VOCABULARY
-from course_lib.judging.counts import Score
-from course_lib.judging.exam import examine
+from course_lib.fruit.words import ALL_PAIRS, COLOURS, KINDS, SIZE, check_choice
+from course_lib.judging.counts import Score, by_pair
 from course_lib.judging.eyes import BUILDS, SEEN
 from course_lib.judging.measure import clipped
-from course_lib.noise import Model, Pictures
+from course_lib.noise import Pictures, check_number
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.pixels import Bytes, to_bytes
 
@@ -28,7 +25,8 @@ JUDGE_SEED, TEST_SEED = 1_000_001, 1_000_002  # of the judge's drawings; the tra
 class Judge(nn.Module):
     """A small classifier of square pictures: it names a fruit's kind and its colour.
 
-    build: what it sees with, see `eyes`; width: how many channels that begins with; side: of the pictures, in pixels.
+    build: what it sees with, see `eyes`; width: how many channels that begins with; side: of the pictures, in pixels,
+    32 or a multiple. Raises ValueError for any other.
     """
 
     def __init__(
@@ -40,6 +38,11 @@ class Judge(nn.Module):
         side: int = SIZE,
     ):
         super().__init__()
+        check_choice("build", build, [*BUILDS])
+        check_number("width", width)
+        check_number("side", side, SIZE)
+        if side % SIZE:
+            raise ValueError(f"A judge looks at squares of {SIZE} pixels or a multiple, not side={side}.")
         self.config = dict(width=width, kinds=list(kinds), colours=list(colours), build=build, side=side)
         self.look = BUILDS[build](width, side)
         self.kind = nn.Linear(SEEN, len(kinds))
@@ -113,9 +116,9 @@ def train_judge(
 
 
 def score(judge: Judge, pictures: Pictures, pairs: Sequence[tuple[str, str]]) -> Score:
-    """Count the pictures in which the judge finds both the kind and the colour that were asked for.
+    """Count the pictures in which the judge, or a whole panel, finds both the kind and the colour asked for.
 
-    pairs: (kind, colour) for each. Raises ValueError if there are not as many as pictures, and as `Judge.features`.
+    pairs: (kind, colour) for each. Raises ValueError if there are not as many as pictures, and as `name` of the judge.
     """
     if len(pictures) != len(pairs):
         raise ValueError(f"Every picture needs its pair: there are {len(pictures)} pictures and {len(pairs)} pairs.")
@@ -123,26 +126,13 @@ def score(judge: Judge, pictures: Pictures, pairs: Sequence[tuple[str, str]]) ->
     return Score(sum(a == tuple(b) for a, b in zip(named, pairs, strict=True)), len(named))
 
 
+def score_pairs(judge: Judge, pictures: Pictures, pairs: Sequence[tuple[str, str]]) -> dict[str, Score]:
+    """`score` for the pictures of each pair by themselves, named like "green banana"."""
+    named = judge.name(pictures)
+    return by_pair([a == tuple(b) for a, b in zip(named, pairs, strict=True)], pairs)
+
+
 def score_drawings(judge: Judge, count: int = 2000, bar: Bar = no_bar) -> Score:
     """How often the judge is right about fresh drawings of all 64 pairs, which it has not seen."""
     fruits = random_fruits(ALL_PAIRS, -(-count // len(ALL_PAIRS)), TEST_SEED)[:count]
     return score(judge, draw_many(fruits, bar=bar), [(f.kind, f.colour) for f in fruits])
-
-
-def evaluate(
-    model: Model, judge: Judge, *, per_pair: int = 32, per_seen_pair: int = 8, seed: int = 0, bar: Bar = no_bar, **how
-) -> dict[str, Score]:
-    """Ask the denoiser for every pair of kind and colour, and have the judge count: "held_out", "seen", "green banana".
-
-    per_pair, per_seen_pair: pictures for each held-out and for each training pair. The seed is that of the noise; `how`
-    may be steps and guidance_scale, see `sample`.
-    """
-    groups = {"held_out": (HELD_OUT_PAIRS, per_pair), "seen": (TRAINING_PAIRS, per_seen_pair)}
-    pairs = {group: [pair for pair in named for _ in range(count)] for group, (named, count) in groups.items()}
-    asked = {group: [phrasings(*pair)[1] for pair in wanted] for group, wanted in pairs.items()}  # "a green banana"
-    tokens = {group: encode(captions, VOCABULARY) for group, captions in asked.items()}
-    made = examine(model, tokens, seed=seed, bar=bar, **how)
-    bananas = [i for i, pair in enumerate(pairs["held_out"]) if pair == ("banana", "green")]
-    return {group: score(judge, made[group], wanted) for group, wanted in pairs.items()} | {
-        "green banana": score(judge, made["held_out"][bananas], [("banana", "green")] * len(bananas))
-    }

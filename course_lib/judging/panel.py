@@ -12,7 +12,7 @@ from torch import nn
 
 from course_lib.fruit.pictures import draw_many, random_fruits
 from course_lib.fruit.words import ALL_PAIRS, COLOURS, KINDS, SIZE
-from course_lib.judging.counts import Score
+from course_lib.judging.counts import Score, by_pair
 from course_lib.judging.judge import JUDGE_SEED, TEST_SEED, Judge, train_judge
 from course_lib.judging.measure import clipped
 from course_lib.noise import Pictures
@@ -29,7 +29,11 @@ DISAGREE = ""  # what the panel calls kind or colour where its judges differ
 
 
 class Panel(nn.Module):
-    """Judges by name, who look at the same pictures; `SEATS` says how each is built, unless `seats` does."""
+    """Judges by name, who look at the same pictures; `SEATS` says how each is built, unless `seats` does.
+
+    It is ready to be asked: naming changes nothing about it. Raises ValueError as `Judge`, and where none of the judges
+    looks at pictures of 32 pixels.
+    """
 
     def __init__(
         self,
@@ -38,9 +42,12 @@ class Panel(nn.Module):
         colours: Sequence[str] = COLOURS,
     ):
         super().__init__()
-        self.config = dict(seats={name: dict(seat) for name, seat in seats.items()})
-        self.config |= dict(kinds=list(kinds), colours=list(colours))
+        seats = {name: dict(seat) for name, seat in dict(seats).items()}
+        self.config = dict(seats=seats, kinds=list(kinds), colours=list(colours))
         self.judges = nn.ModuleDict({name: Judge(kinds=kinds, colours=colours, **seat) for name, seat in seats.items()})
+        if all(judge.config["side"] > SIZE for judge in self.judges.values()):
+            raise ValueError(f"A panel needs a judge of pictures of {SIZE} pixels, and none of {[*seats]} is one.")
+        self.eval()
 
     def each(self, x: Pictures) -> dict[str, list[tuple[str, str]]]:
         """What each judge that can see pictures of this size names: (kind, colour) of each picture.
@@ -84,14 +91,8 @@ def panel_on_drawings(panel: Panel, count: int = 2000, size: int = SIZE, bar: Ba
     Returns a `Score` for each judge by name, for "all", and, by all, for each pair, such as "green banana".
     """
     fruits = random_fruits(ALL_PAIRS, -(-count // len(ALL_PAIRS)), TEST_SEED)[:count]
-    wanted = [(f.kind, f.colour) for f in fruits]
-    pictures = draw_many(fruits, size, bar)
-    right = {
-        name: [said == pair for said, pair in zip(named, wanted, strict=True)]
-        for name, named in panel.each(pictures).items()
-    }
+    pairs = [(f.kind, f.colour) for f in fruits]
+    each = panel.each(draw_many(fruits, size, bar))
+    right = {name: [a == b for a, b in zip(named, pairs, strict=True)] for name, named in each.items()}
     right["all"] = [all(one) for one in zip(*right.values(), strict=True)]
-    for kind, colour in ALL_PAIRS:
-        theirs = [ok for ok, pair in zip(right["all"], wanted, strict=True) if pair == (kind, colour)]
-        right[f"{colour} {kind}"] = theirs
-    return {name: Score(sum(oks), len(oks)) for name, oks in right.items() if oks}
+    return {name: Score(sum(oks), len(oks)) for name, oks in right.items()} | by_pair(right["all"], pairs)

@@ -7,6 +7,7 @@ from course_lib.weights.shipped import (
     load_panel,
     load_scene_denoiser,
     load_scene_judge,
+    panel_error,
 )
 from course_lib.weights.store import load, load_run, save, save_run
 
@@ -19,6 +20,7 @@ __all__ = [
     "load_run",
     "load_scene_denoiser",
     "load_scene_judge",
+    "panel_error",
     "save",
     "save_run",
 ]

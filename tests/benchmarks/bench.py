@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import UNet2DModel
 from drawings import distance_over_floor, fresh_drawings
+from jury import shipped_jury, worst_pair
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from results import Results, arguments, bar, heading
@@ -28,7 +29,7 @@ from course_lib.captions import encode
 from course_lib.classroom import show
 from course_lib.fruit.pictures import training_pictures
 from course_lib.fruit.words import VOCABULARY
-from course_lib.judging.judge import evaluate
+from course_lib.judging.fruit_exam import ask_for_pairs, count_right
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
 from course_lib.sample import generate, guided
@@ -238,11 +239,11 @@ def speed(results: Results, pictures, shipped, size: dict) -> None:
 
 
 def accuracy(results: Results, pictures, shipped, size: dict) -> None:
-    """Networks trained from random weights for so many seconds, and the shipped one: what does the judge count?
+    """Networks trained from random weights for so many seconds, and the shipped one: what does the panel count?
 
-    Beside each count stands the Fréchet distance, so that pictures which the judge passes, but are poor, are seen.
+    Beside each count stand what one judge alone counts, who is lenient, and the Fréchet distance on its features.
     """
-    judge = weights.load_judge()
+    jury, judge = shipped_jury(), weights.load_judge()
     drawings = fresh_drawings(judge, size["drawings"], results.about["seed"])
     tokens = pictures.tokens[:, : SHORT_RUNS["phrasings"]]  # the first six name both the kind and the colour
     asked = dict(per_pair=size["per_pair"], per_seen_pair=size["per_seen_pair"])
@@ -250,16 +251,19 @@ def accuracy(results: Results, pictures, shipped, size: dict) -> None:
 
     def asked_for(model, name: str, seed: int, guidance_scale: float) -> dict:
         sampling = dict(steps=steps, guidance_scale=guidance_scale)
-        found = evaluate(model, judge, seed=seed, bar=partial(bar, desc=f"{name}: judging"), **asked, **sampling)
+        made = ask_for_pairs(model, seed=seed, bar=partial(bar, desc=f"{name}: judging"), **asked, **sampling)
         noise = torch.Generator().manual_seed(seed)
-        return found | dict(distance=distance_over_floor(model, judge, drawings, name, generator=noise, **sampling))
+        far = distance_over_floor(model, judge, drawings, name, generator=noise, **sampling)
+        return dict(panel=count_right(jury.panel, made), alone=count_right(judge, made), distance=far)
 
     def record(found: list[dict], name: str, **about) -> None:
         about |= asked | dict(steps=steps)
         for group in ("held_out", "seen", "green banana"):
-            middle = sorted((scores[group] for scores in found), key=lambda score: score.right)[len(found) // 2]
-            each = [scores[group].right for scores in found]
-            more = middle.as_dict() | about | dict(right_for_each_seed=each)
+            counts = [one["panel"][group] for one in found]
+            middle = sorted(counts, key=lambda score: score.right)[len(found) // 2]
+            more = middle.as_dict() | about | dict(right_for_each_seed=[score.right for score in counts])
+            more |= dict(by_one_judge_alone=[one["alone"][group].right for one in found]) | jury.beside(group)
+            more |= worst_pair([one["panel"] for one in found]) if group == "held_out" else {}
             results.record(f"{group} right, {name}", middle.right / middle.of, "share", **more)
         each = [scores["distance"] for scores in found]
         more = about | dict(pictures=size["drawings"], for_each_seed=each)
@@ -287,15 +291,27 @@ def table(rows: list[dict]) -> str:
         about = dict(row["settings"])
         value, said = f"{row['value']:.4g} {row['unit']}", []
         if row["unit"] == "share":
-            each = about["right_for_each_seed"]
             value = f"{100 * row['value']:.1f} %"
-            said = [", ".join(f"{right} of {about['of']}" for right in each)]
+            said = [in_words(about["right_for_each_seed"], about["of"])]
+            if "worst_pair" in about:
+                said.append(f"worst: {about['worst_pair']}")
         elif "for_each_seed" in about:
             said = [", ".join(f"{ratio:.1f}" for ratio in about["for_each_seed"])]
         else:
             said = [f"{k.replace('_', ' ')} {v}" for k, v in about.items() if isinstance(v, int | str)]
         lines.append(f"| {row['name'].replace('_', ' ')} | {value} | {', '.join(said) or '–'} |")
+    lines += ["", "Right is what all judges of the panel agree on. One judge alone is more lenient:", ""]
+    lines += ["| what | the panel | one judge alone | the panel, fresh drawings |", "| --- | --- | --- | --- |"]
+    for row in (row for row in rows if "by_one_judge_alone" in row["settings"]):
+        about = row["settings"]
+        both = (in_words(about[name], about["of"]) for name in ("right_for_each_seed", "by_one_judge_alone"))
+        lines.append(f"| {' | '.join([row['name'].replace('_', ' '), *both, about['panel_on_fresh_drawings']])} |")
     return "\n".join(lines) + "\n"
+
+
+def in_words(each: list[int], of: int) -> str:
+    """Counts of several seeds: "30 of 32, 31 of 32"."""
+    return ", ".join(f"{right} of {of}" for right in each)
 
 
 def draw(rows: list[dict]) -> Figure:

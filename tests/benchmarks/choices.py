@@ -22,6 +22,7 @@ from unittest.mock import patch
 import torch
 from bench import LOSSES, SHORT_RUNS, in_bfloat16
 from drawings import Drawings, fresh_drawings, over_floor
+from jury import Jury, shipped_jury, worst_pair
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from results import Results, arguments, bar, heading
@@ -38,9 +39,9 @@ from course_lib.classroom import show
 from course_lib.fruit.pictures import Pictures, training_pictures
 from course_lib.fruit.prompts import phrasings
 from course_lib.fruit.words import HELD_OUT_PAIRS, TRAINING_PAIRS, VOCABULARY
-from course_lib.judging.counts import Score
+from course_lib.judging.counts import Score, together
 from course_lib.judging.exam import generate_many
-from course_lib.judging.judge import score
+from course_lib.judging.judge import score_pairs
 from course_lib.model import Denoiser
 from course_lib.noise import noise_levels
 from course_lib.sample import ancestral_step, denoise_step, guided
@@ -325,10 +326,11 @@ class Found(NamedTuple):
     held_out: Score
     seen: Score
     distance: float  # Fréchet distance over the floor
+    pairs: dict[str, Score]  # the held-out ones by themselves
 
 
-def asked(way: Way, model: Callable, judge, drawings: Drawings, size: dict, seed: int) -> Found:
-    """Have the judge count, and measure how far the pictures are from drawings."""
+def asked(way: Way, model: Callable, jury: Jury, judge, drawings: Drawings, size: dict, seed: int) -> Found:
+    """Have the panel count, and measure how far the pictures are from drawings."""
 
     def led(x_t, t, tokens):
         return guided(model, x_t, t, tokens, way.guidance(float(t[0])))
@@ -342,8 +344,8 @@ def asked(way: Way, model: Callable, judge, drawings: Drawings, size: dict, seed
     with patch.object(sampling, "noise_levels", lambda steps: way.levels(noise_levels(steps))):
         for some in (*tokens, drawings.tokens):
             made.append(generate_many(led, some, partial(bar, desc="asking"), **options))
-    counts = [score(judge, x, pairs) for x, pairs in zip(made, groups, strict=False)]
-    return Found(*counts, over_floor(judge, made[-1], drawings))
+    each = [score_pairs(jury.panel, x, pairs) for x, pairs in zip(made, groups, strict=False)]
+    return Found(*(together(pairs.values()) for pairs in each), over_floor(judge, made[-1], drawings), each[0])
 
 
 def record(results: Results, name: str, found: Sequence[Found], about: dict) -> None:
@@ -351,7 +353,8 @@ def record(results: Results, name: str, found: Sequence[Found], about: dict) -> 
     for what, counts in (("held out right", [f.held_out for f in found]), ("seen right", [f.seen for f in found])):
         of, right = counts[0].of, [count.right for count in counts]
         value = statistics.median(right) / of
-        results.record(f"{what}, {name}", value, "share", of=of, right_for_each_seed=right, **about)
+        more = worst_pair([f.pairs for f in found]) if what == "held out right" else {}
+        results.record(f"{what}, {name}", value, "share", of=of, right_for_each_seed=right, **more, **about)
     each = [round(f.distance, 3) for f in found]
     what = f"Fréchet distance over the floor, {name}"
     results.record(what, statistics.median(each), "ratio", for_each_seed=each, **about)
@@ -366,22 +369,25 @@ def names_of(rows: list[dict]) -> list[str]:
 def table(rows: list[dict]) -> str:
     """The recorded values as a page of Markdown, a line for each choice."""
     found, about = {row["name"]: row for row in rows}, rows[0]["settings"]
+    told = {group: "{} of {}".format(*count) for group, count in about["panel_on_fresh_drawings"].items()}
     recipe = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in about["recipe"].items())
     lines = [
         *heading("The choices of the recipe", rows),
         f"{about['pictures']:,} training pictures, seeds {', '.join(map(str, about['seeds']))} in this order.",
         f"The recipe: {recipe}.",
         f"The Fréchet distance is that of {about['drawings']} pictures, over its floor. The cost is that of a training",
-        "picture, over the recipe's, timed in turn.",
+        "picture, over the recipe's, timed in turn. Right is what all judges of the panel agree on, as they do on",
+        f"{told['held_out']} fresh drawings of held-out pairs and {told['seen']} of seen ones.",
         "",
-        "| changed | held out right | seen right | Fréchet distance | cost |",
-        "| --- | --- | --- | --- | --- |",
+        "| changed | held out right | worst | seen right | Fréchet distance | cost |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for name in names_of(rows):
         cells = [name]
         for what in ("held out right", "seen right"):
             settings = found[f"{what}, {name}"]["settings"]
             cells.append(", ".join(f"{100 * n / settings['of']:.0f} %" for n in settings["right_for_each_seed"]))
+            cells += [settings["worst_pair"]] if "worst_pair" in settings else []
         each = found[f"Fréchet distance over the floor, {name}"]["settings"]["for_each_seed"]
         cells.append(", ".join(f"{value:.1f}" for value in each))
         took = found.get(f"time of a training picture, {name}")
@@ -419,10 +425,12 @@ def main() -> None:
     size, results = QUICK if args.quick else FULL, Results(args.seed)
     seeds = range(args.seed, args.seed + size["seeds"])
     about = dict(seeds=list(seeds), recipe=SHORT_RUNS) | {key: size[key] for key in ("pictures", "drawings")}
+    jury = shipped_jury()
+    about |= dict(panel_on_fresh_drawings={group: list(jury.fresh[group]) for group in ("held_out", "seen")})
     path = args.out / "choices.json"
     if path.exists():
         rows = json.loads(path.read_text(encoding="utf-8"))
-        measured = {key: rows[0]["settings"][key] for key in about} | {"versions": rows[0]["versions"]}
+        measured = {key: rows[0]["settings"].get(key) for key in about} | {"versions": rows[0]["versions"]}
         if measured != about | {"versions": results.about["versions"]}:
             sys.exit(
                 f"{path} was measured with {measured}. Delete it to measure everything anew, or give another --out."
@@ -442,7 +450,8 @@ def main() -> None:
             continue
         models = [trained(choice, pictures, size["pictures"], seed) for seed in seeds]
         for way in (way for way in ways if way not in done):
-            found = [asked(ways[way], model, judge, drawings, size, s) for s, model in zip(seeds, models, strict=True)]
+            both = zip(seeds, models, strict=True)
+            found = [asked(ways[way], model, jury, judge, drawings, size, s) for s, model in both]
             record(results, way, found, about | dict(choice=way, steps=ways[way].steps or size["steps"]))
             if way == name:
                 more = about | dict(choice=name, turns=size["timed"])

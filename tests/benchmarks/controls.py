@@ -1,6 +1,6 @@
 """What keeps the claim honest, "a green banana, though no training picture showed one": `make bench-controls`.
 
-Is the training set clean, and the judge right? Is it the words, and their parts, or would the network do without? Is a
+Is the training set clean, and the panel right? Is it the words, and their parts, or would the network do without? Is a
 picture a copy, and are all together like real ones? Each function is one control, measured in this run, its counts with
 their intervals; under 20 minutes on two cores. Results go to data/benchmarks/, those of `--quick` to runs/.
 """
@@ -13,6 +13,7 @@ from functools import partial
 import torch
 from bench import SHIPPED_GUIDANCE, SHORT_RUNS, short_run
 from drawings import FRESH_SEED, Drawings, distance_over_floor, features, fresh_drawings, over_floor
+from jury import Jury, shipped_jury, worst_pair
 from results import Results, arguments, bar, heading
 from torch import Tensor
 
@@ -22,10 +23,12 @@ from course_lib.classroom import show
 from course_lib.fruit.pictures import Pictures, draw_many, random_fruits, training_pictures
 from course_lib.fruit.prompts import phrasings, understand
 from course_lib.fruit.words import ALL_PAIRS, HELD_OUT_PAIRS, TRAINING_PAIRS, VOCABULARY
-from course_lib.judging.counts import Score
+from course_lib.judging.counts import Score, as_dicts, together
 from course_lib.judging.exam import generate_many
-from course_lib.judging.judge import evaluate, score, score_drawings
+from course_lib.judging.fruit_exam import evaluate
+from course_lib.judging.judge import score_drawings, score_pairs
 from course_lib.judging.measure import nearest
+from course_lib.judging.panel import panel_on_drawings
 from course_lib.noise import add_noise
 from course_lib.sample import denoise_step, guided
 from course_lib.tools.files import DATA
@@ -47,8 +50,8 @@ def words(pair: tuple[str, str]) -> str:
     return f"{pair[1]} {pair[0]}"
 
 
-def training_set(results: Results, pictures: Pictures, judge, fresh: int, seed: int) -> None:
-    """Control 1: is a held-out pair among the training pictures, by their record, their captions, to the judge?
+def training_set(results: Results, pictures: Pictures, panel, judge, fresh: int, seed: int) -> None:
+    """Control 1: is a held-out pair among the training pictures, by their record, their captions, to those who judge?
 
     And by their likeness to fresh drawings: had a held-out pair slipped in, its nearest would be as near as others'.
     """
@@ -59,14 +62,15 @@ def training_set(results: Results, pictures: Pictures, judge, fresh: int, seed: 
     count = sum((asked["kind"], asked["colour"]) in HELD_OUT_PAIRS for asked in said)
     results.record("training captions that name a held-out pair", count, "captions", of=len(said))
 
-    named = [pair for part in bar(pictures.x0.split(512), desc="judging") for pair in judge.name(part)]
-    doubtful = [
-        dict(place=i, recorded=words(is_), named=words(seems))
-        for i, (is_, seems) in enumerate(zip(recorded, named, strict=True))
-        if seems in HELD_OUT_PAIRS
-    ]
-    about = dict(of=len(named), interval=Score(len(doubtful), len(named)).as_dict()["interval"], doubtful=doubtful)
-    results.record("training pictures the judge names as a held-out pair", len(doubtful), "pictures", **about)
+    for who, looks in (("panel", panel), ("judge", judge)):
+        named = [pair for part in bar(pictures.x0.split(512), desc="judging") for pair in looks.name(part)]
+        doubtful = [
+            dict(place=i, recorded=words(is_), named=words(seems))
+            for i, (is_, seems) in enumerate(zip(recorded, named, strict=True))
+            if seems in HELD_OUT_PAIRS
+        ]
+        about = dict(of=len(named), interval=Score(len(doubtful), len(named)).as_dict()["interval"], doubtful=doubtful)
+        results.record(f"training pictures the {who} names as a held-out pair", len(doubtful), "pictures", **about)
 
     for name, pairs in (("held-out", HELD_OUT_PAIRS), ("training", TRAINING_PAIRS)):
         fruits = random_fruits(pairs, -(-fresh // len(pairs)), FRESH_SEED + seed)
@@ -79,26 +83,40 @@ def training_set(results: Results, pictures: Pictures, judge, fresh: int, seed: 
         results.record(name, statistics.median(distance), "rms difference", **about)
 
 
-def judges_error(results: Results, judge, count: int, seed: int) -> None:
-    """Control 2: how often is the judge wrong about fresh drawings?"""
+def own_error(results: Results, panel, judge, count: int, seed: int) -> None:
+    """Control 2: how often is the panel, which is wrong where any of its judges is, wrong about fresh drawings?
+
+    Pair by pair; and each of its judges, and the judge who counted alone.
+    """
+    drawing = partial(bar, desc="drawing")
     fruits = random_fruits(HELD_OUT_PAIRS, -(-count // len(HELD_OUT_PAIRS)), FRESH_SEED + 1000 + seed)
-    held_out = score(judge, draw_many(fruits, bar=partial(bar, desc="drawing")), [(f.kind, f.colour) for f in fruits])
-    for what, (right, of) in (
-        ("", score_drawings(judge, count, bar=partial(bar, desc="drawing"))),
-        (" of held-out pairs", held_out),
+    pairs, drawn = [(f.kind, f.colour) for f in fruits], draw_many(fruits, bar=drawing)
+    found = panel_on_drawings(panel, count, bar=drawing)
+    each = {name: found.pop(name) for name in [*found] if name == "all" or name not in map(words, ALL_PAIRS)}
+    held_out = {who: score_pairs(looks, drawn, pairs) for who, looks in (("panel", panel), ("judge", judge))}
+    for what, right, of_each in (
+        ("panel wrong about fresh drawings", each.pop("all"), found),
+        ("panel wrong about fresh drawings of held-out pairs", together(held_out["panel"].values()), held_out["panel"]),
+        *((f"{name} of the panel wrong about fresh drawings", right, {}) for name, right in each.items()),
+        ("judge wrong about fresh drawings", score_drawings(judge, count, bar=drawing), {}),
+        ("judge wrong about fresh drawings of held-out pairs", together(held_out["judge"].values()), {}),
     ):
-        about = dict(wrong=of - right, of=of, interval=Score(of - right, of).as_dict()["interval"])
-        results.record(f"judge wrong about fresh drawings{what}", (of - right) / of, "share", **about)
+        wrong = Score(right.of - right.right, right.of)
+        about = dict(wrong=wrong.right, of=wrong.of, interval=wrong.as_dict()["interval"])
+        about |= dict(pairs=as_dicts(of_each)) | worst_pair([of_each], [*of_each]) if of_each else {}
+        results.record(what, wrong.right / wrong.of, "share", **about)
 
 
-def asked_for(results: Results, who: str, models: Sequence, judge, seed: int, about: dict | None = None, **options):
+def asked_for(
+    results: Results, who: str, models: Sequence, jury: Jury, seed: int, about: dict | None = None, **options
+):
     """Controls 3 to 5: how often is it right, all models together, each with a seed of its own for the sampling?
 
     Several pictures of one network have an interval; of several networks, the least and the most say more.
     """
     seeds = range(seed, seed + len(models))
     found = [
-        evaluate(model, judge, seed=s, bar=partial(bar, desc=f"{who}, seed {s}"), **options)
+        evaluate(model, jury.panel, seed=s, bar=partial(bar, desc=f"{who}, seed {s}"), **options)
         for s, model in zip(seeds, models, strict=True)
     ]
     for name in found[0]:
@@ -108,6 +126,7 @@ def asked_for(results: Results, who: str, models: Sequence, judge, seed: int, ab
             total.as_dict() | options | (about or {}) | dict(sampling_seeds=list(seeds), share_for_each_seed=each)
         )
         settings |= dict(least=min(each), most=max(each)) if len(each) > 1 else {}
+        settings |= jury.beside(name) | (worst_pair(found) if name == "held_out" else {})
         if any(model is not models[0] for model in models):
             del settings["interval"]
         results.record(f"{name} right, {who}", total.right / total.of, "share", **settings)
@@ -129,7 +148,9 @@ def asked_by_label(model):
     return translated
 
 
-def short_runs(results: Results, pictures: Pictures, drawings: Drawings, judge, size: dict, seed: int, **few) -> None:
+def short_runs(
+    results: Results, pictures: Pictures, drawings: Drawings, jury: Jury, judge, size: dict, seed: int, **few
+) -> None:
     """Controls 4 and 5: the same short training with ordinary captions, with shuffled ones, and with labels.
 
     A network told the pair as one word cannot know a pair that it never saw; one told nonsense cannot know any.
@@ -147,7 +168,7 @@ def short_runs(results: Results, pictures: Pictures, drawings: Drawings, judge, 
     ):
         models = [asked(short_run(pictures, told, s, config, steps=size["training_steps"])) for s in seeds]
         who = f"short run, {who}"
-        asked_for(results, who, models, judge, seed, about, **few)
+        asked_for(results, who, models, jury, seed, about, **few)
         if asked is not asked_by_label:  # who knows pairs only hears nothing of sizes and backgrounds
             options = dict(generator=torch.Generator().manual_seed(seed), steps=size["steps"])
             options["guidance_scale"] = few["guidance_scale"]
@@ -238,36 +259,40 @@ def table(rows: list[dict]) -> str:
             settings[end] = f"{100 * settings[end]:.2f} % with one seed"
         said = [f"{k.replace('_', ' ')} {v}" for k, v in settings.items() if isinstance(v, int | float | str)]
         lines.append(f"| {row['name'].replace('_', ' ')} | {value} | {interval} | {', '.join(said) or '–'} |")
-    for doubtful in (row["settings"]["doubtful"] for row in rows if "doubtful" in row["settings"]):
-        lines += ["", "What the judge names as a held-out pair among the training pictures, and what was drawn:", ""]
-        lines += ["| picture | drawn | the judge names it |", "| --- | --- | --- |"] if doubtful else ["None."]
+    for row in (row for row in rows if "doubtful" in row["settings"]):
+        doubtful = row["settings"]["doubtful"]
+        lines += ["", f"{row['name'].capitalize()}, and what was drawn:", ""]
+        lines += ["| picture | drawn | named |", "| --- | --- | --- |"] if doubtful else ["None."]
         lines += [f"| {found['place']} | {found['recorded']} | {found['named']} |" for found in doubtful]
+    for row in (row for row in rows if "pairs" in row["settings"]):
+        lines += ["", f"{row['name'].capitalize()}, by pairs:", "", "| pair | right |", "| --- | --- |"]
+        lines += [f"| {pair} | {one['right']} of {one['of']} |" for pair, one in row["settings"]["pairs"].items()]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     args = arguments(__doc__, "controls")
     size, seed = QUICK if args.quick else FULL, args.seed
-    results, judge, steps = Results(seed), weights.load_judge(), size["steps"]
+    results, jury, judge, steps = Results(seed), shipped_jury(), weights.load_judge(), size["steps"]
     pictures = Pictures(*(part[: size["pictures"]] for part in training_pictures(bar=bar)))
     shipped, shuffled = (  # in the order of memory that its convolutions like best
         network.to(memory_format=torch.channels_last)
         for network in (weights.load_denoiser(), weights.load_denoiser(DATA / "shuffled.safetensors"))
     )
 
-    training_set(results, pictures, judge, size["fresh"], seed)
-    judges_error(results, judge, size["drawings"], seed)
+    training_set(results, pictures, jury.panel, judge, size["fresh"], seed)
+    own_error(results, jury.panel, judge, size["drawings"], seed)
     many = dict(per_pair=size["per_pair"], per_seen_pair=size["per_seen_pair"], steps=steps)
     models = [shipped] * size["seeds"]
-    asked_for(results, "shipped weights", models, judge, seed, guidance_scale=SHIPPED_GUIDANCE, **many)
+    asked_for(results, "shipped weights", models, jury, seed, guidance_scale=SHIPPED_GUIDANCE, **many)
     few = dict(per_pair=size["control_per_pair"], per_seen_pair=size["control_per_seen_pair"], steps=steps)
     for who, model, scale in (
         ("shipped weights, guidance 1", shipped, 1.0),
         ("shipped weights, guidance 3", shipped, 3.0),
         ("shuffled captions", shuffled, SHIPPED_GUIDANCE),
     ):
-        asked_for(results, who, [model], judge, seed, guidance_scale=scale, **few)
-    short_runs(results, pictures, fresh_drawings(judge, size["small_likeness"], seed), judge, size, seed, **few)
+        asked_for(results, who, [model], jury, seed, guidance_scale=scale, **few)
+    short_runs(results, pictures, fresh_drawings(judge, size["small_likeness"], seed), jury, judge, size, seed, **few)
     drawings = fresh_drawings(judge, size["likeness"], seed)
     likeness(results, shipped, judge, drawings, steps, seed)
     where_it_is_lost(results, shipped, judge, drawings, steps, seed)

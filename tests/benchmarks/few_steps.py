@@ -1,8 +1,8 @@
 """How good in how few steps: the shipped denoiser, a better sampler for it, and the distilled one: `make bench-steps`.
 
-Each makes the same 2,048 pictures, of all 64 pairs of kind and colour, from the same noise. The judge counts those that
-are right, and the Fréchet distance on its features tells how far they are, all together, from drawings of the same
-captions. About 15 minutes on two cores. Results go to data/benchmarks/, those of `--quick` to runs/.
+Each makes the same 2,048 pictures, of all 64 pairs of kind and colour, from the same noise. The panel counts those that
+are right, and the Fréchet distance on the features of one judge tells how far they are, all together, from drawings of
+the same captions. About 15 minutes on two cores. Results go to data/benchmarks/, those of `--quick` to runs/.
 """
 
 import statistics
@@ -11,6 +11,7 @@ from functools import partial
 import torch
 from bench import SHIPPED_GUIDANCE, seconds
 from drawings import Drawings, fresh_drawings, over_floor
+from jury import Jury, shipped_jury, worst_pair
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
@@ -20,8 +21,9 @@ from course_lib import weights
 from course_lib.beyond.solvers import second_order_step
 from course_lib.classroom import show
 from course_lib.fruit.words import HELD_OUT_PAIRS, VOCABULARY
+from course_lib.judging.counts import together
 from course_lib.judging.exam import generate_many
-from course_lib.judging.judge import score
+from course_lib.judging.judge import score_pairs
 from course_lib.model import Denoiser
 from course_lib.sample import denoise_step, generate
 from course_lib.tools.files import DATA
@@ -35,7 +37,9 @@ FULL = dict(pictures=2048, longest=50, repeats=5)
 QUICK = dict(pictures=64, longest=2, repeats=1)
 
 
-def quality(results: Results, way: tuple, model, judge, drawings: Drawings, longest: int, seed: int) -> None:
+def quality(
+    results: Results, way: tuple, model, jury: Jury, judge, drawings: Drawings, longest: int, seed: int
+) -> None:
     """Have a model make pictures of the drawings' captions in ever more steps, and measure each lot."""
     name, scale, numbers = way
     held_out = torch.tensor([pair in HELD_OUT_PAIRS for pair in drawings.pairs])
@@ -48,9 +52,10 @@ def quality(results: Results, way: tuple, model, judge, drawings: Drawings, long
         about = dict(way=name, steps=steps, guidance_scale=scale, guesses_a_picture=steps * (1 + (scale != 1)))
         for group, members in (("held out", held_out), ("seen", ~held_out)):
             places = members.nonzero().flatten().tolist()
-            found = score(judge, made[members], [drawings.pairs[i] for i in places])
-            what = f"{group} right, {name}, steps {steps}"
-            results.record(what, found.right / found.of, "share", **found.as_dict(), **about)
+            pairs = score_pairs(jury.panel, made[members], [drawings.pairs[i] for i in places])
+            found = together(pairs.values())
+            more = found.as_dict() | about | jury.beside(group.replace(" ", "_")) | worst_pair([pairs])
+            results.record(f"{group} right, {name}, steps {steps}", found.right / found.of, "share", **more)
         ratio, about = over_floor(judge, made, drawings), about | dict(pictures=len(made))
         results.record(f"Fréchet distance, {name}, steps {steps}", ratio * drawings.floor, "squared distance", **about)
         results.record(f"Fréchet distance over the floor, {name}, steps {steps}", ratio, "ratio", **about)
@@ -108,8 +113,8 @@ def table(rows: list[dict]) -> str:
     value = {row["name"]: row for row in rows}
     lines = [
         *heading("Few steps", rows),
-        "| way | steps | guesses a picture | held out right | seen right | Fréchet distance | over the floor |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| way | steps | guesses a picture | held out right | worst | seen right | Fréchet distance | over the floor |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
         if not row["name"].startswith("held out right"):
@@ -118,6 +123,7 @@ def table(rows: list[dict]) -> str:
         shares = [value[group + rest] for group in ("held out right", "seen right")]
         counts = [f"{100 * s['value']:.1f} % ({s['settings']['right']} of {s['settings']['of']})" for s in shares]
         far = [f"{value[name + rest]['value']:.3g}" for name in ("Fréchet distance", "Fréchet distance over the floor")]
+        counts.insert(1, about.get("worst_pair", "–"))
         told = [about["way"], about["steps"], about["guesses_a_picture"], *counts, *far]
         lines.append(f"| {' | '.join(map(str, told))} |")
     lines += ["", "| what | value |", "| --- | --- |"]
@@ -128,7 +134,7 @@ def table(rows: list[dict]) -> str:
 def main() -> None:
     args = arguments(__doc__, "few-steps")
     size = QUICK if args.quick else FULL
-    results, judge = Results(args.seed), weights.load_judge()
+    results, jury, judge = Results(args.seed), shipped_jury(), weights.load_judge()
     shipped, distilled = (
         network.to(memory_format=torch.channels_last)
         for network in (weights.load_denoiser(), weights.load_denoiser(DATA / "few_steps.safetensors"))
@@ -138,7 +144,7 @@ def main() -> None:
     results.record("Fréchet distance of other drawings: the floor", drawings.floor, "squared distance", **about)
     waiting(results, shipped, distilled, drawings, size["repeats"])
     for way, model in ((DISTILLED, distilled), (SECOND_ORDER, shipped), (PLAIN, shipped)):
-        quality(results, way, model, judge, drawings, size["longest"], args.seed)
+        quality(results, way, model, jury, judge, drawings, size["longest"], args.seed)
 
     results.publish(args.out, "few_steps", table(results.rows), draw(results.rows))
 

@@ -1,6 +1,6 @@
 """Ours beside its peers: `make bench-peers`, many hours; each peer also alone, with `--only NAME`.
 
-Every network sees the same pictures on the same cores for the same time, in a process of its own, and the same judge
+Every network sees the same pictures on the same cores for the same time, in a process of its own, and the same panel
 counts after 1, 3 and 10 minutes of one run; a step that is under way by then is finished, and counts. Optimiser,
 learning rate, batch, average, noise schedule and target are those that its own authors give (see `peer_networks`), and
 so is the scale of guidance; the sampler is the course's, 50 steps. Results go to data/benchmarks/; peers that are found
@@ -19,17 +19,17 @@ from pathlib import Path
 
 import torch
 from bench import LOSSES, SHORT_RUNS
+from jury import shipped_jury, worst_pair
 from matplotlib import pyplot as plt
 from peer_networks import PEERS
 from results import Results, bar, heading
 from torch import Tensor
 from training import train_on
 
-from course_lib import weights
 from course_lib.classroom import show
 from course_lib.fruit.pictures import training_pictures
 from course_lib.fruit.words import VOCABULARY
-from course_lib.judging.judge import evaluate
+from course_lib.judging.fruit_exam import evaluate
 from course_lib.model import Denoiser
 from course_lib.tools.files import DATA, whole_file
 from course_lib.train import Run
@@ -41,6 +41,7 @@ OURS = {  # the network, and how it is trained and asked
         dict(learning_rate=3e-3, batch_size=64, flip=False, guidance_scale=2.0),
     ),
 }
+COUNTED = dict(counted_by="the panel")  # earlier files have counts of one judge alone
 LOOKS = (  # colour and line of each, in this order; the colours are Okabe and Ito's
     *((show.BLUE, "-"), (show.BLUE, "--"), (show.ORANGE, "-"), (show.GREEN, "-"), (show.GREEN, "--")),
     *((show.PINK, "-"), (show.PINK, "--"), ("#E69F00", "-"), ("black", "-")),
@@ -58,11 +59,11 @@ def peak_memory() -> float:
 
 
 def measure(name: str, args: argparse.Namespace) -> list[dict]:
-    """Train one peer in one run, have the judge count on the way, and return one object for each measurement."""
+    """Train one peer in one run, have the panel count on the way, and return one object for each measurement."""
     torch.manual_seed(args.seed)
-    pictures, judge = training_pictures(), weights.load_judge()
+    pictures, jury = training_pictures(), shipped_jury()
     marks = [60 * minutes for minutes in sorted(args.minutes)]
-    settings, pairs_only = dict(peer=name, minutes=sorted(args.minutes), sampling_steps=args.steps), False
+    settings, pairs_only = dict(COUNTED, peer=name, minutes=sorted(args.minutes), sampling_steps=args.steps), False
     if name in OURS:
         config, how = OURS[name]
         run, batch_size = (
@@ -108,11 +109,12 @@ def measure(name: str, args: argparse.Namespace) -> list[dict]:
         if mark == marks[0]:
             record("peak memory of training", peak_memory(), "MiB")
         asked = dict(per_pair=0 if pairs_only else args.per_pair, per_seen_pair=args.per_seen_pair, steps=args.steps)
-        scores = evaluate(guess, judge, **asked, guidance_scale=scale_of_sampler, seed=args.seed, bar=timed)
+        scores = evaluate(guess, jury.panel, **asked, guidance_scale=scale_of_sampler, seed=args.seed, bar=timed)
         for group in ("held_out", "seen"):
             score, more = scores[group], dict(after_minutes=mark / 60, trained_steps=done)
             if score.of:  # who knows pairs by number only is not asked for unseen ones
-                more |= dict(trained_seconds=round(spent, 1)) | score.as_dict()
+                more |= dict(trained_seconds=round(spent, 1)) | score.as_dict() | jury.beside(group)
+                more |= worst_pair([scores]) if group == "held_out" else {}
                 record(f"{group} right, {mark / 60:g} min of training", score.right / score.of, "share", **more)
     record("training", done * batch_size / spent, "pictures per second")
     record(f"64 pictures x {args.steps} steps", statistics.median(times), "s", guided=settings["guidance"] != 1)
@@ -171,7 +173,7 @@ def draw(results: list[dict], path: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=[*OURS, *PEERS], default=[*OURS, *PEERS], metavar="NAME")
-    parser.add_argument("--minutes", type=float, nargs="+", default=[1, 3, 10], help="when the judge looks")
+    parser.add_argument("--minutes", type=float, nargs="+", default=[1, 3, 10], help="when the panel looks")
     parser.add_argument("--per-pair", type=int, default=8, help="pictures for each held-out pair")
     parser.add_argument("--per-seen-pair", type=int, default=1, help="pictures for each seen pair")
     parser.add_argument("--steps", type=int, default=50, help="of the sampling")
@@ -187,11 +189,13 @@ def main() -> int:
     path, failed = args.out / "peers.json", []
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     here = Results(args.seed).about["machine"]
-    if others := {result["settings"]["peer"] for result in results if result["machine"] != here} - {*args.only}:
+    alike = [row for row in results if row["machine"] == here and row["settings"].items() >= COUNTED.items()]
+    if others := {row["settings"]["peer"] for row in results if row not in alike} - {*args.only}:
         sys.exit(
-            f"{path} holds {', '.join(sorted(others))} of another machine, and a table is of one: give another --out."
+            f"{path} holds {', '.join(sorted(others))} of another machine, or not counted by the panel, and a table "
+            "is of one: give another --out."
         )
-    results = [result for result in results if result["machine"] == here]
+    results = alike
     for name in args.only:
         mine = [result for result in results if result["settings"]["peer"] == name]
         measured = mine and mine[0]["settings"]["minutes"] == sorted(args.minutes)
