@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.fruit import drawing, shapes, words
-from course_lib.fruit.pictures import draw_many, random_fruits
+from course_lib.fruit.pictures import draw_bytes, random_fruits
 from course_lib.fruit.words import SIZE, TRAINING_PAIRS
 from course_lib.fruit.worlds import FACTOR
 from course_lib.model import LevelEncoder, UNet, leave, smallest_side
@@ -148,12 +148,10 @@ def large_pictures(path: str | Path = DRAWN / "pictures-large.safetensors", bar:
     """Open the 7,168 drawings of 128 pixels that an enlarger learns from, of the training pairs, or draw them first."""
 
     def make() -> tuple[Tensor, list[dict]]:
-        fruits = random_fruits(TRAINING_PAIRS, PER_PAIR, SEED)
-        parts = [to_bytes(draw_many(fruits[i : i + 256], FACTOR * SIZE)) for i in bar(range(0, len(fruits), 256))]
-        return torch.cat(parts), []
+        return draw_bytes(random_fruits(TRAINING_PAIRS, PER_PAIR, SEED), FACTOR * SIZE, bar), []
 
     values = TRAINING_PAIRS, PER_PAIR, SEED, FACTOR, SIZE
-    x, _ = drawn_once(path, [words, shapes, drawing, random_fruits, draw_many, to_bytes, values], make)
+    x, _ = drawn_once(path, [words, shapes, drawing, random_fruits, draw_bytes, to_bytes, values], make)
     return Bytes(x)
 
 

@@ -10,14 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.fruit.pictures import draw_many, random_fruits
+from course_lib.fruit.pictures import draw_bytes, draw_many, random_fruits
 from course_lib.fruit.words import ALL_PAIRS, COLOURS, KINDS, SIZE, check_choice
 from course_lib.judging.counts import Score, by_pair
 from course_lib.judging.eyes import BUILDS, SEEN
 from course_lib.judging.measure import clipped
 from course_lib.noise import Pictures, check_number
 from course_lib.tools.bars import Bar, no_bar
-from course_lib.tools.pixels import Bytes, to_bytes
+from course_lib.tools.pixels import Bytes
 
 JUDGE_SEED, TEST_SEED = 1_000_001, 1_000_002  # of the judge's drawings; the training pictures have seed 0
 
@@ -102,7 +102,7 @@ def train_judge(
     The blur and the noise keep it from going by details that a generated picture may lack. Yields as `fit`.
     """
     fruits = random_fruits(ALL_PAIRS, per_pair, drawings)
-    pictures = Bytes(to_bytes(draw_many(fruits, judge.config["side"], bar)))
+    pictures = Bytes(draw_bytes(fruits, judge.config["side"], bar))
     kinds = torch.tensor([judge.config["kinds"].index(f.kind) for f in fruits])
     colours = torch.tensor([judge.config["colours"].index(f.colour) for f in fruits])
 
