@@ -344,7 +344,7 @@ def test_the_page_is_written_from_what_was_measured_and_says_how_far_who_never_a
     lines = {line.split(" | ")[0].strip("| "): line for line in text.split("## Every length")[0].splitlines()}
     assert "| 60 s | 6 of 9 | 97.7 % (58.6 to 97.7) |" in lines["today"]
     assert "| 4.00 (4.00 to 9.00) | 24.4 (24.0 to 24.8) |" in lines["today"]
-    assert lines["today"].endswith("| `python tests/benchmarks/race.py --verify today` |")
+    assert lines["today"].endswith('| `make race RACE="--verify today"` |')
     assert "| not in 240 s | 0 of 3 | 7.8 % (7.8 to 7.8) |" in lines["diffusers-course"]
     assert "33.25" in lines["diffusers-course"] and "--verify" not in lines["diffusers-course"]
     assert "c22f206" not in lines and text.count("\n| today |") == 3 and text.count("\n| diffusers-course |") == 3
@@ -357,7 +357,7 @@ def test_the_page_is_written_from_what_was_measured_and_says_how_far_who_never_a
 def test_the_committed_page_is_what_was_measured():
     path = DATA / "benchmarks" / "race.json"
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    assert (DATA / "benchmarks" / "race.md").read_text(encoding="utf-8") == race.page(rows), "race.py --page"
+    assert (DATA / "benchmarks" / "race.md").read_text(encoding="utf-8") == race.page(rows), 'make race RACE="--page"'
 
 
 def test_every_entry_can_be_told_and_built():

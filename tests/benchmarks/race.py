@@ -3,9 +3,9 @@
 The rules are those of `race_rules`, and stand on the page that this writes, data/benchmarks/race.md; the entries are
 in `race_recipes`. What is found in data/benchmarks/race.json is not run again; what `--quick` finds goes to runs/.
 
-python tests/benchmarks/race.py --only NAME      one entry
-python tests/benchmarks/race.py --verify NAME    its nine seeds again, which changes no file; status 0 if it holds
-python tests/benchmarks/race.py --page           write the page anew from what was measured
+make race RACE="--only NAME"      one entry
+make race RACE="--verify NAME"    its nine seeds again, which changes no file; status 0 if it holds
+make race RACE="--page"           write the page anew from what was measured
 """
 
 import argparse
@@ -177,7 +177,7 @@ def page(rows: Sequence[dict]) -> str:
         found = outcomes(attempts)
         best = shortest(found)
         time_of = f"{best.length:g} s" if best else f"not in {found[-1].length:g} s"
-        verify = f"`python tests/benchmarks/race.py --verify {name}`" if best else "–"
+        verify = f'`make race RACE="--verify {name}"`' if best else "–"
         when, code = attempts[-1]["date"], attempts[-1]["code"]
         records.append([name, ENTRIES[name].about, when, code, time_of, *told(best or found[-1]), verify])
         each += [[name, f"{o.length:g}", *told(o)] for o in found]
@@ -287,5 +287,5 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (RuntimeError, ValueError) as error:
+    except (FileNotFoundError, RuntimeError, ValueError) as error:
         sys.exit(str(error))

@@ -24,8 +24,9 @@ A recipe makes a network from random weights on two cores. It has reached both m
 
 {MOST} of {SEEDS} seeds have to. The shortest length at which they do is the entry's time, and the shortest time wins.
 
-1. **An entry states its recipe and its lengths before it runs.** Each length is a training run of its own, since the
-   learning rate falls towards the end of a run. The usual lengths are {", ".join(map(str, LENGTHS))} seconds.
+1. **An entry states its recipe and its lengths before it runs,** in a few lines of `tests/benchmarks/race_recipes.py`.
+   Each length is a training run of its own, since the learning rate falls towards the end of a run. The usual lengths
+   are {", ".join(map(str, LENGTHS))} seconds; an entry may add its own.
 2. **Every length that was run stands below, those that fail too.** Lengths are run from the shortest on, each with the
    seeds 0 to {SEEDS - 1}. A length is left when so many seeds have failed that {MOST} can no longer reach; beyond the
    first that is enough, {CURVE_SEEDS} seeds are run for the figure.
