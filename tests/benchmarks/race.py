@@ -189,9 +189,9 @@ def page(rows: Sequence[dict]) -> str:
     lines += lines_of(["entry", "what", "date", "code", "time", *told_head, "verify"], records)
     lines += [
         "",
-        "Medians of the seeds, and in brackets the least and the most. Who has not reached both marks is shown",
+        "Medians of the seeds, and in brackets the least and the most. Who has not reached both marks stands here",
     ]
-    lines += ["at the longest length that was run: so far it got.", "", *where, "", "## Every length", ""]
+    lines += ["with the longest length that was run.", "", *where, "", "## Every length", ""]
     lines += lines_of(["entry", "seconds", *told_head], each)
     lines += ["", "![Right pictures, and distance from drawings, against seconds of training.](race.png)"]
     return "\n".join(lines) + "\n"
