@@ -38,7 +38,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export GOMP_SPINCOUNT := 2000
 
 .PHONY: help env pictures lab test quick test-browser test-twice outputs bench bench-choices bench-controls \
-    bench-scaling bench-steps bench-scenes bench-start bench-peers tables weights figures checksums constraints clean
+    bench-scaling bench-steps bench-scenes bench-start bench-peers race tables weights figures checksums constraints clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -72,7 +72,7 @@ outputs: pictures  ## run every notebook and keep what it shows, as it is commit
 	$(PYTHON) tests/run_notebooks.py notebooks/*.ipynb
 
 # On a machine that does nothing else, threads may wait awake for longer: a sixth faster here.
-bench bench-choices bench-controls bench-scaling bench-steps bench-scenes bench-peers: export GOMP_SPINCOUNT := 40000
+bench bench-choices bench-controls bench-scaling bench-steps bench-scenes bench-peers race: export GOMP_SPINCOUNT := 40000
 
 bench: pictures  ## measure quality, time and memory
 	$(PYTHON) tests/benchmarks/bench.py
@@ -97,6 +97,9 @@ bench-start: pictures  ## measure how long a caller waits, beside an earlier com
 
 bench-peers: pictures $(PEERS_READY)  ## measure beside other projects (many hours; resumes; PEERS="--only NAME" for one)
 	PYTHONPATH="$$PWD" $(PEERS_PYTHON) tests/benchmarks/peers.py $(PEERS)
+
+race: pictures  ## how soon does each entry reach both marks? (hours; resumes; RACE="--verify NAME" checks a record)
+	$(PYTHON) tests/benchmarks/race.py $(RACE)
 
 tables: $(READY)  ## write the tables of README.md and data/benchmarks/README.md from what was measured
 	$(PYTHON) tests/benchmarks/pages.py

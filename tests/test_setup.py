@@ -215,7 +215,7 @@ def test_the_library_imports_only_what_its_room_may(path):
 @pytest.mark.parametrize(
     "target",
     ["help", "env", "lab", "test", "quick", "bench", "bench-start", "bench-choices", "bench-controls", "bench-scaling"]
-    + ["bench-steps", "bench-scenes", "bench-peers", "tables", "test-browser", "test-twice"]
+    + ["bench-steps", "bench-scenes", "bench-peers", "race", "tables", "test-browser", "test-twice"]
     + ["pictures", "weights", "constraints", "clean"],
 )
 def test_the_makefile_has_each_promised_target_with_its_line_of_help(target):
