@@ -38,6 +38,12 @@ def progress(tmp_path, monkeypatch):
     return tmp_path / "progress.json"
 
 
+@pytest.fixture(autouse=True)
+def idle(monkeypatch):
+    """A processor that nobody else uses, so that every training in a test has the same number of threads."""
+    monkeypatch.setattr("course_lib.tools.processor.busy_cores", lambda: 0.0)
+
+
 @pytest.fixture
 def heard():
     """Signals do what they do in a terminal, even if whoever began the tests ignores some, as `nohup` and `&` do."""
@@ -55,6 +61,8 @@ def small_training(monkeypatch):
     fruits = [Fruit("apple", "red"), Fruit("banana", "yellow"), Fruit("grapes", "blue"), Fruit("pear", "green")] * 4
     x0 = torch.rand(16, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     tokens = torch.stack([encode(phrasings(f.kind, f.colour), VOCABULARY) for f in fruits])
-    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar: Pictures(x0, tokens, fruits))
+    monkeypatch.setattr(
+        "course_lib.fruit.pictures.training_pictures", lambda bar, times=1: Pictures(x0, tokens, fruits)
+    )
     monkeypatch.setattr("course_lib.train.random_batches", partial(random_batches, batch_size=4))
     return tokens

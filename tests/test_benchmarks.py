@@ -273,7 +273,7 @@ def test_what_is_lost_on_the_way_back_from_a_level_is_measured_at_that_level(jud
 @pytest.mark.slow
 def test_the_whole_script_runs_and_its_table_holds_every_value(tmp_path, monkeypatch, pictures):
     monkeypatch.setattr(sys, "argv", ["controls.py", "--quick", "--out", str(tmp_path)])
-    monkeypatch.setattr(controls, "training_pictures", lambda bar: pictures)
+    monkeypatch.setattr(controls, "training_pictures", lambda bar, times=1: pictures)
     controls.main()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["controls.json", "controls.md", "controls.png"]
     rows = json.loads((tmp_path / "controls.json").read_text(encoding="utf-8"))
@@ -545,7 +545,7 @@ def two_choices(tmp_path, monkeypatch):
     monkeypatch.setattr(choices, "cost", lambda choice, *_: 1.25)
     monkeypatch.setattr(choices, "trained", training)
     monkeypatch.setattr(choices, "asked", lambda *_: found)
-    monkeypatch.setattr(choices, "training_pictures", lambda bar: None)
+    monkeypatch.setattr(choices, "training_pictures", lambda bar, times=1: None)
     monkeypatch.setattr(sys, "argv", ["choices.py", "--quick", "--out", str(tmp_path)])
     return trained
 

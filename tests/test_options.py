@@ -88,8 +88,8 @@ def asked(tmp_path, monkeypatch):
         torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1, scene_tokens(said), []
     )
     scenes = scenes._replace(tokens=scenes.tokens.unflatten(0, (8, -1)))
-    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar: pictures)
-    monkeypatch.setattr("course_lib.fruit.scene_pictures.training_scenes", lambda bar: scenes)
+    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar, times=1: pictures)
+    monkeypatch.setattr("course_lib.fruit.scene_pictures.training_scenes", lambda bar, times=1: scenes)
     monkeypatch.setattr("course_lib.train.random_batches", partial(random_batches, batch_size=4))
     wrong = scene_exam.Answer(["a pear"], torch.zeros(1, 3, 8, 8), [SimpleNamespace(all_right=False, swapped=False)])
     stub("judging.judge.evaluate", {"held_out": Score(1, 2)})

@@ -8,7 +8,7 @@ from training import train_on
 
 from course_lib.beyond.attention import SceneDenoiser
 from course_lib.beyond.enlarge import Enlarger
-from course_lib.beyond.quick import enlarging_kernel, quick
+from course_lib.beyond.quick import enlarging_kernel, in_precision, quick
 from course_lib.captions import encode
 from course_lib.fruit.words import VOCABULARY
 from course_lib.fruit.worlds import SCENES
@@ -92,3 +92,31 @@ def test_training_through_a_twin_trains_the_network_as_without():
         steps = train_on(run, x0, tokens, batch_size=8, steps=8, loss=lambda model, *i, a=asked: denoising_loss(a, *i))
         losses.append([report.loss for report in steps])
     assert losses[0][-1] < losses[0][0] and losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("precision", "inside", "apart"), [("float32", torch.float32, 0), ("bfloat16", torch.bfloat16, 0.05)]
+)
+def test_products_are_in_the_precision_asked_for_and_answers_and_gradients_in_float32(precision, inside, apart):
+    network, asked = case("denoiser")
+    seen = []
+    hook = network.enter.register_forward_hook(lambda layer, inputs, answer: seen.append(answer.dtype))
+    found = in_precision(network, precision)(*asked)
+    hook.remove()
+    wanted = network(*asked)
+    assert seen == [inside] and found.dtype == torch.float32
+    assert (found - wanted).abs().max() <= apart * wanted.abs().max()
+    found.mean().backward()
+    assert {weight.grad.dtype for weight in network.parameters()} == {torch.float32}
+
+
+def test_loss_falls_in_bfloat16_as_in_float32():
+    x0, tokens = torch.rand(8, 3, 32, 32) * 2 - 1, encode(["a red apple"] * 8, VOCABULARY)
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        torch.manual_seed(0)
+        run = Run(Denoiser(VOCABULARY, patch=2, channels=CHANNELS, width=16))
+        asked = in_precision(quick(run.model), precision)
+        steps = train_on(run, x0, tokens, batch_size=8, steps=20, loss=lambda model, *i, a=asked: denoising_loss(a, *i))
+        losses.append([report.loss for report in steps])
+    assert losses[0][-1] < 0.95 * losses[0][0] and losses[1] == pytest.approx(losses[0], rel=0.05)
