@@ -8,11 +8,12 @@ from training import train_on
 
 from course_lib.beyond.attention import SceneDenoiser
 from course_lib.beyond.enlarge import Enlarger
-from course_lib.beyond.quick import enlarging_kernel, in_precision, quick
+from course_lib.beyond.quick import enlarging_kernel, frozen, in_precision, quick
 from course_lib.captions import encode
 from course_lib.fruit.words import VOCABULARY
 from course_lib.fruit.worlds import SCENES
 from course_lib.model import Denoiser
+from course_lib.sample import generate
 from course_lib.train import Run, denoising_loss
 
 CHANNELS = (8, 16, 24)
@@ -120,3 +121,34 @@ def test_loss_falls_in_bfloat16_as_in_float32():
         steps = train_on(run, x0, tokens, batch_size=8, steps=20, loss=lambda model, *i, a=asked: denoising_loss(a, *i))
         losses.append([report.loss for report in steps])
     assert losses[0][-1] < 0.95 * losses[0][0] and losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 2.0, None])
+@pytest.mark.parametrize("name", ["denoiser", "scenes"])
+def test_a_frozen_network_samples_the_same_pictures(name, guidance_scale):
+    network, (_, _, tokens) = case(name)
+    tokens, how = tokens[:1], dict(steps=4, guidance_scale=guidance_scale)
+    twice = frozen(network, torch.cat([tokens, torch.zeros_like(tokens)]))
+    assert twice.config == network.config and twice.vocabulary == network.vocabulary
+    found, wanted = (
+        generate(asked, tokens, generator=torch.Generator().manual_seed(3), **how) for asked in (twice, network)
+    )
+    assert torch.allclose(found, wanted, atol=1e-5)  # 0 on processors that were tried
+
+
+def test_a_frozen_network_answers_without_the_networks_code_and_with_it_where_sizes_differ(monkeypatch):
+    network, asked = case("denoiser")
+    quiet, calls, forward = frozen(network, asked[-1]), [], Denoiser.forward
+    few = [part[:1] for part in asked]
+    wanted = network(*asked), network(*few)
+    monkeypatch.setattr(Denoiser, "forward", lambda *inputs: calls.append(1) or forward(*inputs))
+    assert torch.allclose(quiet(*asked), wanted[0], atol=1e-5) and not calls
+    assert torch.allclose(quiet(*few), wanted[1], atol=1e-5) and calls
+
+
+def test_freezing_says_nothing_and_leaves_the_network_as_it_was(recwarn):
+    network, asked = case("denoiser")
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    frozen(network, asked[-1])
+    assert not recwarn.list and all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert all(weight.requires_grad for weight in network.parameters())

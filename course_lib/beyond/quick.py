@@ -1,6 +1,7 @@
-"""The same networks, quicker: a training step with fewer products, or in bfloat16."""
+"""The same networks, quicker: a training step with fewer products, or in bfloat16; a network frozen to sample from."""
 
 import copy
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -8,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.model import Block, UNet
+from course_lib.noise import Model, Pictures
+from course_lib.sample import sampling_of
 
 
 def enlarging_kernel(weight: Tensor) -> Tensor:
@@ -85,4 +88,39 @@ def in_precision(network: Callable, precision: str) -> Callable:
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
             return network(*inputs).float()
 
+    return answer
+
+
+@torch.no_grad()
+def frozen(network: nn.Module, tokens: Tensor, x_t: Pictures | None = None) -> Model:
+    """A function with a network's answers, up to rounding, in less time: to sample from, with its `config`.
+
+    Its weights lie in the order that its pictures lie in, which alone saves a fifth and costs nothing to make, so for
+    a single picture `network.to(memory_format=torch.channels_last)` is enough. Besides it is traced, which takes about
+    as long as a third of a picture: neither Python nor a check runs between its layers. What those would refuse must be
+    refused before. It is made for the sizes of tokens and x_t, and hands all others, such as another number of
+    pictures, to a copy of the network. What the network learns afterwards it does not know.
+
+    Args:
+        tokens: (B, L), as the network will get them: for guided sampling twice as many as there are pictures.
+        x_t: pictures of the size that it will get; None: of the size that it was made for.
+
+    TorchScript is deprecated, and still what needs no compiler on this computer: `torch.compile` needs one, and takes
+    longer to make what it makes than it saves.
+    """
+    network = copy.deepcopy(network).eval().to(memory_format=torch.channels_last)
+    if x_t is None:
+        size = sampling_of(network).size
+        x_t = torch.zeros(len(tokens), 3, size, size)
+    asked = x_t, torch.full((len(x_t),), 0.5), tokens
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what a trace leaves out: checks, and sizes that are constant here
+        traced = torch.jit.freeze(torch.jit.trace(network, asked, check_trace=False))
+    sizes = [part.shape for part in asked]
+
+    def answer(*inputs):
+        fitting = [part.shape for part in inputs if isinstance(part, Tensor)] == sizes
+        return (traced if fitting else network)(*inputs)
+
+    answer.config, answer.vocabulary = network.config, getattr(network, "vocabulary", ())
     return answer
