@@ -424,6 +424,11 @@ def test_scaling_runs_from_end_to_end_and_shows_what_it_recorded(tmp_path, monke
     assert {f"a training step, our network, {part}" for part in ("convolutions", "Muon", "the rest")} <= rows.keys()
     for axis, values in ("picture size", (32, 64)), ("batch", (1, 2)), ("set size", (14336, 1792)), ("threads", (1, 2)):
         assert rows.keys() >= {f"training, {axis} {value}" for value in values}
+    ways = {"training, shipped size": ("plain", "fewer products", "fewer products, bfloat16")}
+    for name, values in (ways | {"one picture": ("plain", "frozen")}).items():
+        assert rows.keys() >= {f"{name}, way {value}" for value in values}
+    for state in ("idle machine", "one core busy"):
+        assert rows.keys() >= {f"training, {state}, threads {count}" for count in (1, 2)}
     assert rows["training set, memory, set size 1792"]["settings"]["ratio"] == 1 / 8
     assert rows["training set, file, set size 1792"]["settings"]["ratio"] == pytest.approx(1 / 8, rel=0.01)
 
