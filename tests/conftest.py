@@ -42,6 +42,12 @@ def progress(tmp_path, monkeypatch):
     return tmp_path / "progress.json"
 
 
+@pytest.fixture(autouse=True)
+def idle(monkeypatch):
+    """A processor that nobody else uses, so that every training in a test has the same number of threads."""
+    monkeypatch.setattr("course_lib.tools.processor.busy_cores", lambda: 0.0)
+
+
 @pytest.fixture
 def heard():
     """Signals do what they do in a terminal, even if whoever began the tests ignores some, as `nohup` and `&` do."""

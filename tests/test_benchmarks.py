@@ -315,7 +315,7 @@ def test_what_is_lost_on_the_way_back_from_a_level_is_measured_at_that_level(jud
 @pytest.mark.slow
 def test_the_whole_script_runs_and_its_table_holds_every_value(tmp_path, monkeypatch, pictures, small_panel):
     monkeypatch.setattr(sys, "argv", ["controls.py", "--quick", "--out", str(tmp_path)])
-    monkeypatch.setattr(controls, "training_pictures", lambda bar: pictures)
+    monkeypatch.setattr(controls, "training_pictures", lambda bar, times=1: pictures)
     controls.main()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["controls.json", "controls.md", "controls.png"]
     rows = json.loads((tmp_path / "controls.json").read_text(encoding="utf-8"))
@@ -466,6 +466,11 @@ def test_scaling_runs_from_end_to_end_and_shows_what_it_recorded(tmp_path, monke
     assert {f"a training step, our network, {part}" for part in ("convolutions", "Muon", "the rest")} <= rows.keys()
     for axis, values in ("picture size", (32, 64)), ("batch", (1, 2)), ("set size", (14336, 1792)), ("threads", (1, 2)):
         assert rows.keys() >= {f"training, {axis} {value}" for value in values}
+    ways = {"training, shipped size": ("plain", "fewer products", "fewer products, bfloat16")}
+    for name, values in (ways | {"one picture": ("plain", "frozen")}).items():
+        assert rows.keys() >= {f"{name}, way {value}" for value in values}
+    for state in ("idle machine", "one core busy"):
+        assert rows.keys() >= {f"training, {state}, threads {count}" for count in (1, 2)}
     assert rows["training set, memory, set size 1792"]["settings"]["ratio"] == 1 / 8
     assert rows["training set, file, set size 1792"]["settings"]["ratio"] == pytest.approx(1 / 8, rel=0.01)
 
@@ -588,7 +593,7 @@ def two_choices(tmp_path, monkeypatch):
     monkeypatch.setattr(choices, "cost", lambda choice, *_: 1.25)
     monkeypatch.setattr(choices, "trained", training)
     monkeypatch.setattr(choices, "asked", lambda *_: found)
-    monkeypatch.setattr(choices, "training_pictures", lambda bar: None)
+    monkeypatch.setattr(choices, "training_pictures", lambda bar, times=1: None)
     monkeypatch.setattr(sys, "argv", ["choices.py", "--quick", "--out", str(tmp_path)])
     return trained
 

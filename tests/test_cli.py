@@ -462,6 +462,45 @@ def test_there_must_be_a_fitting_run_to_resume(tmp_path, capsys, small_training)
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
+def test_a_run_goes_on_in_the_precision_that_it_was_begun_in(tmp_path, capsys, monkeypatch, small_training):
+    monkeypatch.setattr("course_lib.tools.processor.precision", lambda: "bfloat16")
+    assert run(*TRAIN, "--steps", 1, "--out", tmp_path) == 0
+    assert "Computing in bfloat16 with" in capsys.readouterr().err
+    monkeypatch.setattr("course_lib.tools.processor.precision", lambda: "float32")  # as if on another machine
+    line = refused(capsys, *TRAIN, "--steps", 2, "--precision", "float32", "--out", tmp_path, "--resume")
+    assert "was begun with --precision bfloat16, and cannot go on with --precision float32" in line
+    assert run(*TRAIN, "--steps", 2, "--out", tmp_path, "--resume") == 0
+    assert "Computing in bfloat16, slowly: this processor has no instructions for it" in capsys.readouterr().err
+    tensors, said = read_tensors(tmp_path / "run.safetensors")
+    assert said["about"]["precision"] == "bfloat16"
+    assert {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()} == {torch.float32, torch.float64}
+    assert run(*TRAIN, "--steps", 1, "--out", tmp_path / "new") == 0
+    assert "Computing in float32 with" in capsys.readouterr().err
+
+
+def test_a_run_from_before_it_said_its_precision_goes_on_in_float32(tmp_path, capsys, monkeypatch, small_training):
+    assert run(*TRAIN, "--steps", 1, "--precision", "float32", "--out", tmp_path) == 0
+    tensors, said = read_tensors(tmp_path / "run.safetensors")
+    del said["about"]["precision"]
+    write_tensors(tmp_path / "run.safetensors", tensors, said)
+    monkeypatch.setattr("course_lib.tools.processor.precision", lambda: "bfloat16")
+    assert run(*TRAIN, "--steps", 2, "--out", tmp_path, "--resume") == 0
+    assert "Computing in float32 with" in capsys.readouterr().err
+
+
+def test_training_leaves_a_busy_core_to_others_and_says_so(tmp_path, capsys, monkeypatch, small_training):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        monkeypatch.setattr("course_lib.tools.processor.busy_cores", lambda: 1.1)
+        assert run(*TRAIN, "--steps", 1, "--out", tmp_path) == 0
+        assert torch.get_num_threads() == 1
+        assert "with 1 thread: other programs keep 1.1 cores busy." in capsys.readouterr().err
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_shuffled_captions_are_the_same_captions_on_other_pictures(tmp_path, monkeypatch, small_training):
     seen = {}
 

@@ -225,7 +225,7 @@ def command(tmp_path, monkeypatch):
     """Runs a command in an empty folder with a tiny denoiser, few pictures and small batches."""
     monkeypatch.chdir(tmp_path)
     weights.save(tiny_denoiser(), "tiny.safetensors")
-    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar: Pictures(X0, TOKENS, []))
+    monkeypatch.setattr("course_lib.fruit.pictures.training_pictures", lambda bar, times=1: Pictures(X0, TOKENS, []))
     monkeypatch.setattr("course_lib.train.random_batches", partial(random_batches, batch_size=16))
     return lambda *arguments: cli.main([str(argument) for argument in arguments])
 

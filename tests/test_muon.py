@@ -1,6 +1,11 @@
 import torch
+from training import train_on
 
-from course_lib.train import Muon, orthogonalise
+from course_lib.captions import MAX_WORDS
+from course_lib.fruit.words import VOCABULARY
+from course_lib.model import Denoiser
+from course_lib.train import Muon, Run, orthogonalise
+from course_lib.weights import load_run, save_run
 
 
 def textbook(x):
@@ -56,3 +61,22 @@ def test_a_convolution_counts_as_a_matrix_and_a_weight_without_a_gradient_stays(
     for weights in ([kernel, idle], [flat]):
         Muon(weights, lr=0.1).step()
     assert torch.equal(kernel.flatten(1), flat) and torch.equal(idle, torch.ones(2, 2))
+
+
+def test_a_run_takes_the_same_steps_whatever_order_the_weights_lie_in_and_states_were_loaded_in(tmp_path):
+    """Fused optimisers step the wrong weights where a weight and its state lie in different orders; ours must not."""
+    x0, tokens = torch.rand(8, 3, 32, 32) * 2 - 1, torch.ones(8, MAX_WORDS, dtype=torch.int64)
+    found = []
+    for order in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(0)
+        run = Run(Denoiser(VOCABULARY, channels=(8, 16), width=16))
+        run.model.to(memory_format=order)  # after the optimisers were made
+        for _ in train_on(run, x0, tokens, batch_size=8, steps=3):
+            pass
+        save_run(run, tmp_path / "run.safetensors")
+        load_run(run, tmp_path / "run.safetensors")
+        for _ in train_on(run, x0, tokens, batch_size=8, steps=6):
+            pass
+        found.append(run.model.state_dict())
+    for one, other in zip(*(state.values() for state in found), strict=True):
+        assert torch.allclose(one, other, atol=1e-4)

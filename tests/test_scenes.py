@@ -477,7 +477,7 @@ def test_scenes_are_trained_on_and_the_run_is_resumed(tmp_path, capsys, monkeypa
     few = training_list()[::1500]
     x0 = Bytes(torch.zeros(len(few), 3, 64, 64, dtype=torch.uint8))
     made = Scenes(x0, caption_tokens(few), few)
-    monkeypatch.setattr("course_lib.fruit.scene_pictures.training_scenes", lambda bar: made)
+    monkeypatch.setattr("course_lib.fruit.scene_pictures.training_scenes", lambda bar, times=1: made)
     flips = []
     spy = lambda *a, flip: flips.append(flip) or random_batches(*a, flip=flip, batch_size=2)  # noqa: E731
     monkeypatch.setattr("course_lib.train.random_batches", spy)

@@ -38,6 +38,7 @@ USUAL = {
     "flip": False,
     "times": 1,
     "batch_size": 64,
+    "precision": "float32",  # a new run asks the processor; earlier ones did not say
 }
 NOT_ENLARGING = ("patch", "shuffle_captions", "flip", "times")
 
@@ -78,6 +79,8 @@ def options(command: Parser) -> None:
     text = "draw so many times as many pictures to train on (default: 1)"
     ask(command, "--times", between(1, 64), text)
     ask(command, "--batch-size", between(1, 4096), "pictures for each step (default: 64)")
+    text = "of convolutions and matrix products (default: bfloat16 where the processor has instructions for it)"
+    command.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help=text)
     flag(command, "--resume", "go on with the run in --out, with all the settings that it was begun with")
     add_seed(command, SUPPRESS)
     add_out(command, "runs/denoiser", new_folder)
@@ -167,6 +170,21 @@ def subject(kept: dict) -> tuple:
     return network, partial(random_batches, pictures.x0, tokens, **how), {}
 
 
+def how_to_compute(precision: str) -> str:
+    """Take the threads that others leave, for all that follows; what is said about them and the precision."""
+    import torch
+
+    from course_lib.tools import processor
+
+    others, usual = processor.busy_cores(), torch.get_num_threads()
+    torch.set_num_threads(threads := processor.threads_beside(others, usual))
+    slow = precision == "bfloat16" != processor.precision()
+    return (
+        f"Computing in {precision}{', slowly: this processor has no instructions for it,' * slow} with {threads} "
+        f"thread{'s' * (threads > 1)}{f': other programs keep {others:.1f} cores busy' * (threads < usual)}."
+    )
+
+
 def check_no_shipped(folder: Path) -> None:
     """Refuse, with a ValueError, to put a run among the files of the course."""
     from course_lib.tools.files import CHECKOUT, DATA, PACKAGE
@@ -226,16 +244,20 @@ def run(args: Args) -> None:
 def train_in(out: Path, args: Args) -> None:
     """`run`, in a folder that nobody else uses."""
 
+    from course_lib.beyond.quick import in_precision, quick
     from course_lib.commands.runs import stoppable
     from course_lib.own.folder import changed_words
     from course_lib.tools.bars import progress
     from course_lib.tools.files import read_tensors, whole_file
-    from course_lib.train import Run, train
+    from course_lib.tools.processor import precision
+    from course_lib.train import Run, denoising_loss, train
     from course_lib.weights import store
 
     run_file, log_file = out / "run.safetensors", out / "log.csv"
     begun = read_tensors(run_file)[1].get("about", {}) if args.resume else {}
     asked = given(args, **{name: name for name in USUAL})
+    if args.precision == "auto":
+        asked |= {"precision": begun.get("precision", "float32") if args.resume else precision()}
     kept = settings(asked, {name: begun[name] for name in USUAL if name in begun}, out)
     length = given(args, minutes="minutes", steps="steps") or begun.get("length") or {"minutes": 3.0}
     check_together(asked, kept)
@@ -269,6 +291,10 @@ def train_in(out: Path, args: Args) -> None:
     if this.step >= until.get("steps", float("inf")) or this.seconds >= until.get("seconds", float("inf")):
         done = f"{this.seconds / 60:.3g} minutes, {this.step} steps"
         note(f"The run in {out} has been trained that long already ({done}). Give more with --minutes or --steps.")
+    else:
+        note(how_to_compute(kept["precision"]))
+    computed = in_precision(quick(network), kept["precision"])
+    how["loss"] = lambda model, *batch: denoising_loss(computed, *batch)
     recent, reports = [], train(this, batches(generator=this.generator), **until, **how)
     for report in progress(stoppable(reports, save), leave=False):
         recent.append(report.loss)

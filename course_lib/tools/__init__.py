@@ -1,1 +1,1 @@
-"""What any program needs: files whole or not at all, bytes and pixels, bars, cells. Nothing knows noise or fruit."""
+"""What any program needs: whole files, bytes and pixels, bars, cells, the processor. Nothing knows noise or fruit."""
