@@ -173,8 +173,7 @@ class Denoiser(nn.Module):
 
     Args:
         vocabulary: the words of its captions, "no word" first.
-        patch: side of the squares of pixels that become one place with more channels before the first
-            convolution, and pixels again after the last: 4 is fast, 2 is crisp.
+        patch: side of the squares of pixels that are one place from the first convolution to the last; 2 is crisp.
         channels, blocks, width: see `UNet`.
         max_words: the longest caption; world: whose grammar they follow, "" for words of one's own.
         size, steps, guidance_scale, guidance_interval: how it is asked for pictures, unless one says otherwise.

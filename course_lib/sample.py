@@ -115,15 +115,12 @@ def sample(
         tokens: one caption for each picture wanted; zeros ask for any picture.
         generator: where the noise comes from; the same state gives the same pictures.
         steps: from 1 to 1000, evenly spaced from t = 1 to t = 0. As with the next two, None: as the model was made for.
-        guidance_scale: see `guided`; 1 at levels outside the guidance_interval, low < t <= high (Kynkäänniemi et al.
-            2024, arXiv:2404.07724, eq. 5).
+        guidance_scale: see `guided`; it rests outside the guidance_interval, low < t <= high (arXiv:2404.07724, eq. 5).
         step: `denoise_step`, or anything else with its arguments (x_t, x0_hat, t, s), such as
             `functools.partial(ancestral_step, generator=generator)`.
         shape: (3, H, W) of one picture.
 
-    Yields:
-        steps + 1 frames. The first holds x_1, pure noise of unit variance. The last holds the pictures, at t = 0,
-        where a picture is its own guess.
+    Yields steps + 1 frames. The first holds x_1, pure noise of unit variance; the last the pictures, at t = 0.
 
     Raises ValueError where tokens are no (B, L) integers, steps or guidance_scale is out of range, generator is none.
     """
@@ -131,7 +128,9 @@ def sample(
     guidance_scale = usual.guidance_scale if guidance_scale is None else guidance_scale
     check_tokens(tokens, generator)
     check_number("guidance_scale", guidance_scale, -1000, 1000, "finite")
-    low, high = expand_level(torch.tensor(guidance_interval or usual.guidance_interval), torch.empty(2)).tolist()
+    low, high = guidance_interval or usual.guidance_interval
+    check_number("guidance_interval's upper end", high, 0, 1, "finite")
+    check_number("guidance_interval's lower end", low, 0, high, "finite")
     levels = noise_levels(usual.steps if steps is None else steps).tolist()
     x_t = torch.randn(len(tokens), *(shape or (3, usual.size, usual.size)), generator=generator, device=tokens.device)
     for t, s in zip(levels[:-1], levels[1:], strict=True):

@@ -1,8 +1,7 @@
 """Training: make the guess x0_hat = model(x_t, t, tokens) close to x0. Fourth in the reading order.
 
-This is plain supervised learning. Take pictures, add noise of random levels, ask for the clean pictures, and
-correct the network by the squared error. The caption is part of the input; sometimes it is left out, so that the
-network learns to do without.
+This is plain supervised learning. Take pictures, add noise of random levels, ask for the clean pictures, and correct
+the network by the squared error. The caption is part of the input; at times it is left out, to learn to do without.
 """
 
 import copy

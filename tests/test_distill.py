@@ -84,6 +84,17 @@ def test_one_step_towards_the_target_lands_where_the_teacher_lands_in_two(steps,
         torch.testing.assert_close(denoise_step(x_t, target, t, s), x, rtol=0, atol=1e-12)
 
 
+def test_the_teacher_is_guided_only_in_its_interval():
+    t = torch.tensor([1.0, 1.0, 0.75, 0.75, 0.5, 0.5, 0.25, 0.25])
+    x_t = add_noise(X0.double(), t.double(), EPS.double())
+    how = dict(steps=4, guidance_scale=3.0)
+    target = two_step_target(ideal, x_t, t.double(), TOKENS, **how, guidance_interval=(0.0, 0.8))
+    always = two_step_target(ideal, x_t, t.double(), TOKENS, **how)
+    assert torch.equal(target[2:], always[2:]) and not torch.allclose(target[:2], always[:2])
+    never = two_step_target(ideal, x_t, t.double(), TOKENS, steps=4)
+    torch.testing.assert_close(target[:2], never[:2])
+
+
 def test_a_student_that_knows_the_target_walks_with_the_teacher():
     none = torch.zeros_like(TOKENS)
 

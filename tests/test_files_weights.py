@@ -217,6 +217,11 @@ def test_tensors_that_do_not_fit_the_settings_are_refused(path):
         {"blocks": 0},
         {"steps": 0},
         {"guidance_scale": float("nan")},
+        {"guidance_interval": [0.5, 0.2]},
+        {"guidance_interval": [0.0, 1.5]},
+        {"guidance_interval": [0.5]},
+        {"guidance_interval": 0.5},
+        {"guidance_interval": None},
     ],
 )
 def test_settings_that_make_no_such_network_are_refused(path, config):

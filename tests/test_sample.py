@@ -129,6 +129,33 @@ def test_guidance_leans_from_the_guess_without_words_to_the_one_with_words(w):
     assert guided(some_model, x_t, 0.5, tokens, w).shape == x_t.shape
 
 
+def test_each_picture_may_be_guided_by_a_scale_of_its_own():
+    x_t, tokens = noise(3, *SMALL), torch.arange(36).reshape(3, 12)
+    t, w = torch.tensor([0.2, 0.5, 1.0]), torch.tensor([1.0, 3.0, -2.0])
+    each = [guided(some_model, x_t[i : i + 1], t[i], tokens[i : i + 1], w[i].item()) for i in range(3)]
+    torch.testing.assert_close(guided(some_model, x_t, t, tokens, w), torch.cat(each))
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["asked for", "as the network was made for"])
+def test_guidance_rests_outside_its_interval(told):
+    calls = []
+
+    def model(x_t, t, tokens):
+        calls.append((round(t[0].item(), 6), len(x_t)))
+        return some_model(x_t, t, tokens)
+
+    model.config = {"guidance_scale": 3.0} | ({} if told else {"guidance_interval": [0.25, 0.85]})
+    interval = {"guidance_interval": (0.25, 0.85)} if told else {}
+    frames = list(sample(model, torch.ones(2, 12, dtype=torch.int64), generator=generator(), steps=10, **interval))
+    assert calls == [
+        (t, 4 if t in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8) else 2) for t in (1.0, *(n / 10 for n in range(9, 0, -1)))
+    ]
+    tokens = torch.ones(2, 12, dtype=torch.int64)
+    for frame in frames[:-1]:
+        w = 3.0 if 0.25 < frame.t < 0.85 else 1
+        torch.testing.assert_close(frame.x0_hat, guided(some_model, frame.x_t, torch.full((2,), frame.t), tokens, w))
+
+
 def test_a_generation_begins_with_noise_of_unit_variance_and_ends_with_its_picture():
     frames = list(sample(some_model, null_tokens(200), generator=generator(), steps=4))
     assert [frame.t for frame in frames] == [1.0, 0.75, 0.5, 0.25, 0.0]
@@ -175,6 +202,10 @@ def test_any_number_of_steps_gives_one_frame_more(steps):
         ({"tokens": [[0] * 12]}, "not of type list"),
         ({"tokens": null_tokens(0)}, r"not a tensor of shape \(0, 12\)"),
         *(({"guidance_scale": w}, "must be a finite number.*, not") for w in ("2", [2], 1j, True, torch.ones(1))),
+        *(
+            ({"guidance_interval": interval}, "guidance_interval's .* end must be a finite number")
+            for interval in ((0.5, 0.2), (-0.1, 1), (0, 1.5), ("0", 1), (0, float("nan")))
+        ),
         ({"generator": 0}, r"generator must be like torch.Generator\(\).manual_seed\(0\), not 0"),
     ],
 )

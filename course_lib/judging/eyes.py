@@ -1,5 +1,6 @@
 """What judges see with: networks of different build, each from pictures (B, 3, side, side) to vectors (B, 128)."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -49,7 +50,7 @@ class Squares(nn.Module):
         super().__init__()
         self.cut = nn.Sequential(
             nn.Conv2d(3, width // 2, 3, stride=2, padding=1),
-            nn.GroupNorm(8, width // 2),
+            nn.GroupNorm(math.gcd(8, width // 2), width // 2),
             nn.GELU(),
             nn.Conv2d(width // 2, width, 3, stride=2, padding=1),
         )

@@ -164,8 +164,8 @@ def _check_settings(config: dict) -> None:
     noise_levels(config.get("steps", usual.steps))
     check_number("guidance_scale", config.get("guidance_scale", usual.guidance_scale), -1000, 1000, "finite")
     low, high = config.get("guidance_interval", usual.guidance_interval)
-    check_number("guidance_interval's lower end", low, 0, 1, "finite")
-    check_number("guidance_interval's upper end", high, low, 1, "finite")
+    check_number("guidance_interval's upper end", high, 0, 1, "finite")
+    check_number("guidance_interval's lower end", low, 0, high, "finite")
 
 
 def save_run(run: Run, path: str | Path, **about) -> None:
