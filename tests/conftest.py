@@ -45,7 +45,7 @@ def progress(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def idle(monkeypatch):
     """A processor that nobody else uses, so that every training in a test has the same number of threads."""
-    monkeypatch.setattr("course_lib.tools.processor.busy_cores", lambda: 0.0)
+    monkeypatch.setattr("course_lib.tools.processor.cores_left", lambda: 64.0)
 
 
 @pytest.fixture

@@ -493,10 +493,10 @@ def test_training_leaves_a_busy_core_to_others_and_says_so(tmp_path, capsys, mon
     try:
         torch.set_num_threads(2)
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-        monkeypatch.setattr("course_lib.tools.processor.busy_cores", lambda: 1.1)
+        monkeypatch.setattr("course_lib.tools.processor.cores_left", lambda: 1.3)
         assert run(*TRAIN, "--steps", 1, "--out", tmp_path) == 0
         assert torch.get_num_threads() == 1
-        assert "with 1 thread: other programs keep 1.1 cores busy." in capsys.readouterr().err
+        assert "with 1 thread: other programs leave 1.3 cores." in capsys.readouterr().err
     finally:
         torch.set_num_threads(before)
 
@@ -504,7 +504,7 @@ def test_training_leaves_a_busy_core_to_others_and_says_so(tmp_path, capsys, mon
 def test_shuffled_captions_are_the_same_captions_on_other_pictures(tmp_path, monkeypatch, small_training):
     seen = {}
 
-    def spy(x0, tokens, generator, *, name, flip):
+    def spy(x0, tokens, generator, *, name, flip, batch_size):
         seen[name] = tokens
         return random_batches(x0, tokens, generator, batch_size=4, flip=flip)
 
@@ -569,7 +569,11 @@ def test_a_folder_is_trained_on_and_generated_from_in_its_own_words(tmp_path, ca
 
 def test_pictures_are_mirrored_only_where_that_is_asked_for(tmp_path, monkeypatch, small_training, folder):
     asked = []
-    spy = lambda *a, flip: asked.append(flip) or random_batches(*a, flip=flip, batch_size=4)  # noqa: E731
+
+    def spy(*drawn, generator, flip, batch_size):
+        asked.append(flip)
+        return random_batches(*drawn, generator, flip=flip, batch_size=batch_size)
+
     monkeypatch.setattr("course_lib.train.random_batches", spy)
     for name, options in (("a", []), ("b", ["--flip"])):
         assert run(*TRAIN, "--folder", folder, "--steps", 1, "--out", tmp_path / name, *options) == 0

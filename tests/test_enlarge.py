@@ -196,11 +196,11 @@ def test_what_no_smaller_portion_can_mend_is_raised(most, error, tried):
 def test_no_drawing_shows_a_held_out_pair_and_they_are_drawn_once(monkeypatch, tmp_path):
     drawn = []
 
-    def draw_many(fruits, size):
+    def draw_bytes(fruits, size, bar):
         drawn.extend((fruit.kind, fruit.colour) for fruit in fruits)
-        return torch.zeros(len(fruits), 3, size, size)
+        return torch.zeros(len(fruits), 3, size, size, dtype=torch.uint8)
 
-    monkeypatch.setattr(room, "draw_many", draw_many)
+    monkeypatch.setattr(room, "draw_bytes", draw_bytes)
     monkeypatch.setattr(room, "PER_PAIR", 2)
     for _ in "ab":
         assert large_pictures(tmp_path / "large.safetensors").x.shape == (112, 3, 128, 128)

@@ -48,7 +48,7 @@ VALUES = {
     **{"--size": "16", "--seed": "5", "--out": "other.png", "--count": "2", "--steps": "3", "--guidance": "-3"},
     **{"--per-pair": "2", "--per-group": "2", "--wrong": "wrong.png", "--minutes": "0.01", "--patch": "2"},
     **{"--channels": "16", "--learning-rate": "0.01", "--folder": "houses", "--weights": "tiny.safetensors"},
-    **{"--times": "2", "--batch-size": "32"},
+    **{"--times": "2", "--batch-size": "32", "--precision": "bfloat16"},
 }
 
 

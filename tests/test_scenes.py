@@ -279,7 +279,7 @@ def test_a_bad_caption_is_refused_and_told_why(caption, message):
 
 def test_scenes_are_drawn_once_and_opened_the_next_time(tmp_path, monkeypatch):
     few = training_list()[::1500]
-    monkeypatch.setattr(scene_pictures, "training_list", lambda: few)
+    monkeypatch.setattr(scene_pictures, "training_list", lambda times: few)
     drawn = training_scenes(tmp_path / "scenes.safetensors")
     assert drawn.x0[torch.tensor([0, 1])].shape == (2, 3, 64, 64) and len(drawn.x0) == len(few)
     assert drawn.tokens.shape == (len(few), 8, MAX_SCENE_WORDS) and drawn.scenes == few
@@ -479,7 +479,11 @@ def test_scenes_are_trained_on_and_the_run_is_resumed(tmp_path, capsys, monkeypa
     made = Scenes(x0, caption_tokens(few), few)
     monkeypatch.setattr("course_lib.fruit.scene_pictures.training_scenes", lambda bar, times=1: made)
     flips = []
-    spy = lambda *a, flip: flips.append(flip) or random_batches(*a, flip=flip, batch_size=2)  # noqa: E731
+
+    def spy(*drawn, generator, flip, batch_size):
+        flips.append(flip)
+        return random_batches(*drawn, generator, flip=flip, batch_size=2)
+
     monkeypatch.setattr("course_lib.train.random_batches", spy)
     options = ["train", "--scenes", "--channels", 8, 16, "--out", tmp_path]
     assert run(*options, "--steps", 1) == 0

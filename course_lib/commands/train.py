@@ -176,12 +176,12 @@ def how_to_compute(precision: str) -> str:
 
     from course_lib.tools import processor
 
-    others, usual = processor.busy_cores(), torch.get_num_threads()
-    torch.set_num_threads(threads := processor.threads_beside(others, usual))
+    left, usual = processor.cores_left(), torch.get_num_threads()
+    torch.set_num_threads(threads := processor.threads_beside(left, usual))
     slow = precision == "bfloat16" != processor.precision()
     return (
         f"Computing in {precision}{', slowly: this processor has no instructions for it,' * slow} with {threads} "
-        f"thread{'s' * (threads > 1)}{f': other programs keep {others:.1f} cores busy' * (threads < usual)}."
+        f"thread{'s' * (threads > 1)}{f': other programs leave {left:.1f} cores' * (threads < usual)}."
     )
 
 

@@ -1,6 +1,7 @@
 """What this processor can do, and how much of it other programs leave."""
 
 import os
+import time
 
 
 def precision() -> str:
@@ -14,24 +15,21 @@ def precision() -> str:
     return "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
 
 
-def busy_cores(seconds: float = 0.5) -> float:
-    """How many cores work while this process waits so long, and so for others; 0 where psutil is not installed.
+def cores_left(seconds: float = 0.3) -> float:
+    """How many cores' time this process gets beside others, when it computes with all its threads for so long."""
+    import torch
 
-    Counts the cores that this process may use.
+    x = torch.ones(384, 384)
+    began, used = time.perf_counter(), time.process_time()
+    while time.perf_counter() - began < seconds:
+        x @ x
+    return (time.process_time() - used) / (time.perf_counter() - began)
+
+
+def threads_beside(left: float, usual: int) -> int:
+    """With how many threads to compute where others leave so many cores, and PyTorch would take `usual`.
+
+    Threads that share a core with another program make all wait that need their part: on two cores, one of them busy,
+    one thread is faster than two. What OMP_NUM_THREADS says goes.
     """
-    try:
-        import psutil
-    except ImportError:
-        return 0.0
-    shares = psutil.cpu_percent(seconds, percpu=True)
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(shares))
-    return sum(shares[core] for core in usable if core < len(shares)) / 100
-
-
-def threads_beside(others: float, usual: int) -> int:
-    """With how many threads to compute where others keep so many cores busy, and PyTorch would take `usual`.
-
-    One for each core that is left: threads that share a core with another program make all wait that need their part,
-    so that on two cores with one busy, one thread is faster than two. At least one; what OMP_NUM_THREADS says goes.
-    """
-    return usual if "OMP_NUM_THREADS" in os.environ else max(1, round(usual - others))
+    return usual if "OMP_NUM_THREADS" in os.environ else min(usual, max(1, round(left)))
