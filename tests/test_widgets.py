@@ -1,6 +1,7 @@
 import asyncio
 import base64
 import contextlib
+import gc
 import html
 import io
 import itertools
@@ -963,11 +964,14 @@ class Bare(torch.nn.Module):
         (lambda: watching.watch(Run(Bare()), [], steps=1, prompts=["a pear"]), "needs a network that knows words"),
     ],
 )
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # a box half made is thrown away too
 def test_what_a_panel_cannot_use_is_refused_in_a_sentence_and_leaves_nothing(make, told):
     before = alive()
     with pytest.raises((TypeError, ValueError), match=re.escape(told)) as refused:
         make()
     assert str(refused.value).isprintable() and str(refused.value).endswith((".", "?"))
+    del refused
+    gc.collect()
     assert alive() == before
 
 

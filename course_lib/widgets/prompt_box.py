@@ -49,6 +49,7 @@ class PromptBox(Panel):
     KEPT = 8  # earlier results in the strip
     FEW_STEPS = 8  # with so many, a picture is there before the next letter is typed
     places: Sequence[ui.VBox] = ()  # of the strip; none yet in a box that is refused
+    crisp: ui.Checkbox | None = None  # nor anything to tick
 
     def __init__(self, model: nn.Module, prompt: str | None = None, *, folder: str | Path = RUNS):
         check_words(model)
@@ -145,7 +146,7 @@ class PromptBox(Panel):
 
     def close(self) -> None:
         super().close()
-        close_all(*self.places, self.crisp)
+        close_all(*self.places, *filter(None, [self.crisp]))
 
     def be_ready(self) -> None:
         """Wait for the next wish."""
