@@ -107,7 +107,7 @@ tables: $(READY)  ## write the tables of README.md and data/benchmarks/README.md
 pictures: $(READY)  ## draw the training pictures, if they are not there yet
 	$(PYTHON) -m course_lib pictures
 
-weights: pictures  ## train again the networks that the course ships (over an hour; resumes)
+weights: pictures  ## train again the networks that the course ships (hours; resumes)
 	$(PYTHON) -m course_lib judge --out data/judge.safetensors
 	$(PYTHON) -m course_lib judge --panel --out data/panel.safetensors
 	$(PYTHON) -m course_lib train --patch 2 --channels 48 96 128 --steps 8000 --learning-rate 3e-3 \

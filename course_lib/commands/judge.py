@@ -23,10 +23,14 @@ def run(args: Args) -> None:
     from course_lib.judging.counts import as_dicts
     from course_lib.weights.store import save
 
+    made, train = judge.Judge, judge.train_judge
+    if args.panel:
+        made, train = panel.Panel, panel.train_panel
+    elif args.scenes:
+        made, train = scene_judge.SceneJudge, scene_judge.train_judge
     with torch.random.fork_rng(devices=[]):  # the seed of its first weights is not everybody's
         torch.manual_seed(args.seed)
-        network = panel.Panel() if args.panel else scene_judge.SceneJudge() if args.scenes else judge.Judge()
-    train = panel.train_panel if args.panel else scene_judge.train_judge if args.scenes else judge.train_judge
+        network = made()
     total = args.steps * (len(network.judges) if args.panel else 1)
     for _ in bar(train(network, steps=args.steps, seed=args.seed, bar=bar), total=total):
         pass

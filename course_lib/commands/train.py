@@ -243,7 +243,6 @@ def run(args: Args) -> None:
 
 def train_in(out: Path, args: Args) -> None:
     """`run`, in a folder that nobody else uses."""
-
     from course_lib.beyond.quick import in_precision, quick
     from course_lib.commands.runs import stoppable
     from course_lib.own.folder import changed_words

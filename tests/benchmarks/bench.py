@@ -25,6 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from training import train_on
 
 from course_lib import weights
+from course_lib.beyond.quick import in_precision
 from course_lib.captions import encode
 from course_lib.classroom import show
 from course_lib.fruit.pictures import training_pictures
@@ -109,14 +110,7 @@ def training_speed(results: Results, name: str, step, loss, repeats: int, **abou
     return BATCH / took
 
 
-def in_bfloat16(network: Callable) -> Callable:
-    """A network with its convolutions and matrix products in bfloat16."""
-
-    def answer(*inputs):
-        with torch.autocast("cpu", torch.bfloat16):
-            return network(*inputs).float()
-
-    return answer
+in_bfloat16 = partial(in_precision, precision="bfloat16")  # convolutions and matrix products
 
 
 def our_training(model, pictures, batch_size: int = BATCH, around: Callable = lambda network: network):
