@@ -25,7 +25,7 @@ import course_lib
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PACKAGE = Path(course_lib.__file__).parent
-NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+NOTEBOOKS = sorted(FOLDER.glob("[0-9]*.ipynb"))
 
 LONGEST_CELL = 15  # non-blank lines
 MEDIAN_CELL = 5

@@ -1,51 +1,34 @@
-"""The exercises of lesson 08: pictures and words of one's own."""
+"""The exercises of lesson 08: a better step."""
 
 import torch
 
-from course_lib.captions import build_vocabulary as vocabulary_of
-from course_lib.captions import split_words
+from course_lib.beyond import solvers
 from course_lib.checks.engine import exercise
-from course_lib.own.folder import crop_and_scale as cropped_and_scaled
+from course_lib.sample import denoise_step
 
-g = torch.Generator().manual_seed(8)
-PHOTOGRAPHS = {
-    f"a {shape} picture": (torch.randint(0, 256, (3, *size), generator=g, dtype=torch.uint8),)
-    for shape, size in {"square": (7, 7), "wide": (6, 10), "tall": (11, 5)}.items()
-}
-CAPTIONS = {
-    "a single caption": (["a red boat"],),
-    "two captions that share words": (["a yellow boat at night", "a blue house at night"],),
-    "captions with capitals and a comma": (["A red house, by day", "a Red boat"],),
+X_T, X0_HAT, X0_BEFORE = torch.randn(3, 2, 3, 4, 4, generator=torch.Generator().manual_seed(7))
+ROADS = {
+    "a guess that has not changed": (X_T, X0_HAT, X0_HAT, 0.9, 0.7, 0.6),
+    "the road from 0.75 over 0.5 to 0.25": (X_T, X0_HAT, X0_BEFORE, 0.75, 0.5, 0.25),
+    "the road from 1 over 0.7 to 0.6": (X_T, X0_HAT, X0_BEFORE, 1.0, 0.7, 0.6),
 }
 
 
-@exercise(cropped_and_scaled, PHOTOGRAPHS)
-def crop_and_scale(pixels):
-    """Lesson 08: the middle square of a photograph in bytes, scaled to [-1, 1]."""
-    side = min(pixels.shape[1:])
-    top_left, bottom_right = pixels[:, :side, :side], pixels[:, -side:, -side:]
-    middle = (cropped_and_scaled(pixels) + 1) * 127.5  # still bytes
+@exercise(solvers.look_back_step, ROADS)
+def look_back_step(x_t, x0_hat, x0_before, r, t, s):
+    """Lesson 08: the step that looks back at the last guess."""
+    plain, change, squares = denoise_step(x_t, x0_hat, t, s), x0_hat - x0_before, r**2 - t**2
+    new = (t - s) ** 2 / squares * change
     return {
-        "your square is cut from the top left corner. Leave the same margin on both sides.": top_left / 127.5 - 1,
-        "your square is cut from the bottom right corner.": bottom_right / 127.5 - 1,
-        "your picture lies in [0, 1]. Black must become -1: double it, minus 1.": middle / 255,
-        "your picture lies in [0, 2]: take 1 away at the end.": middle / 127.5,
-        "the middle is right, but the values are still bytes, from 0 to 255.": middle,
-        "your picture lies in [-1, 0]: divide by half of 255.": middle / 255 - 1,
-    }
-
-
-@exercise(vocabulary_of, CAPTIONS)
-def build_vocabulary(captions):
-    """Lesson 08: all words of some captions, each once, sorted, with the empty word in front."""
-    words = [word for caption in captions for word in split_words(caption)]
-    raw = ("", *sorted({word for caption in captions for word in caption.split()}))
-    return {
-        'token 0 is taken: put the empty word "" in front.': tuple(sorted(set(words))),
-        "a word that occurs twice has two tokens. Use a set.": ("", *sorted(words)),
-        "your words are in the order they came. Sort them.": ("", *dict.fromkeys(words)),
-        '"Red" and "red", "house," and "house" are the same word: cut captions up with `split_words`.': raw,
-        'the empty word "" belongs in front, at place 0.': (*sorted(set(words)), ""),
-        "those are whole captions: cut each into words first.": ("", *sorted(set(captions))),
-        "those are letters: cut captions into words.": ("", *sorted(set("".join(captions)))),
+        "that is the plain step: the guess before makes no difference yet.": plain,
+        "you go back to where the guess came from: go on in the direction x0_hat - x0_before.": plain - new,
+        "the length of the step, t - s, is not squared.": plain + (t - s) / squares * change,
+        "below the line stands r^2 - t^2, the difference of the squares, not the square of the difference.": (
+            plain + (t - s) ** 2 / (r - t) ** 2 * change
+        ),
+        "above the line stands (t - s)^2, the square of the difference, not the difference of the squares.": (
+            plain + (t**2 - s**2) / squares * change
+        ),
+        "you add the whole change of the guess. How much of it depends on r, t and s.": plain + change,
+        "that is the new part alone. Add it to the plain step.": new,
     }

@@ -41,9 +41,13 @@ LESSONS = {  # lesson: (minutes for a learner, computing seconds that are fixed,
     "04 generating from noise": (30, 0, 19),
     "05 captions": (35, 80, 15),
     "06 the green banana": (35, 0, 37),
-    "07 better and faster": (45, 0, 54),
-    "08 your own pictures": (30, 0, 45),
-    "09 toward the real thing": (35, 0, 15),
+    "07 measuring": (40, 0, 25),
+    "08 faster": (30, 0, 20),
+    "09 why are my samples bad": (35, 0, 40),
+    "10 editing a picture": (35, 0, 30),
+    "11 words that find their place": (40, 0, 10),
+    "12 your own pictures": (40, 0, 45),
+    "13 toward the real thing": (50, 0, 15),
 }
 
 
@@ -196,7 +200,7 @@ def forecast(step: float) -> Markdown:
     computing = {lesson: fixed + slower * scaling for lesson, (_, fixed, scaling) in LESSONS.items()}
     lines += [f"| {lesson} | {LESSONS[lesson][0]} min | {about(took)} |" for lesson, took in computing.items()]
     hours = sum(minutes for minutes, _, _ in LESSONS.values()) / 60
-    lines.append(f"| **all ten** | **about {hours:.0f} hours** | **{about(sum(computing.values()))}** |")
+    lines.append(f"| **all** | **about {hours:.0f} hours** | **{about(sum(computing.values()))}** |")
     now = f"So it is while a training step takes {1000 * step:.0f} ms, {slower:.1f} times as long as on two idle cores "
     lines += ["", now + "of a server. When other programs begin or end, measure it again."]
     return Markdown("\n".join(lines))
