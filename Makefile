@@ -37,7 +37,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # see course_lib/__init__.py
 export GOMP_SPINCOUNT := 2000
 
-.PHONY: help env pictures lab test quick test-browser test-twice outputs bench bench-choices bench-controls \
+.PHONY: help env pictures lab test quick minutes test-browser test-twice outputs bench bench-choices bench-controls \
     bench-scaling bench-steps bench-scenes bench-start bench-peers race tables weights figures checksums constraints clean
 
 help:  ## list these targets
@@ -68,8 +68,11 @@ test-browser: pictures  ## play with the widgets in a real JupyterLab in Chromiu
 test-twice: pictures  ## run each cell of every lesson again and again, in all three times (about 30 minutes)
 	$(PYTHON) -m pytest -m twice tests/test_lessons_twice.py $(TESTFLAGS)
 
-outputs: pictures  ## run every notebook and keep what it shows, as it is committed (about 12 minutes)
-	$(PYTHON) tests/run_notebooks.py notebooks/*.ipynb
+minutes: $(READY)  ## count the minutes that each lesson takes a learner
+	$(PYTHON) tests/minutes.py
+
+outputs: pictures  ## run every notebook and keep what it shows, as it is committed (about 15 minutes)
+	$(PYTHON) tests/run_notebooks.py notebooks/[0-9]*.ipynb
 
 # On a machine that does nothing else, threads may wait awake for longer: a sixth faster here.
 bench bench-choices bench-controls bench-scaling bench-steps bench-scenes bench-peers race: export GOMP_SPINCOUNT := 40000

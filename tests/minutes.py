@@ -60,7 +60,7 @@ def running(nb) -> float:
 
 
 def count(nb, cells=None) -> Counts:
-    """Count what takes time; what belongs to an exercise is in its minutes, but for what it says."""
+    """Count what takes time in a lesson, or in some of its cells; an exercise has its minutes, and its words."""
     words = code = figures = predictions = questions = exercises = 0
     at_work = False
     for cell in main_part(nb) if cells is None else cells:
@@ -79,7 +79,7 @@ def count(nb, cells=None) -> Counts:
         if heading and heading.group() == "## Questions":
             questions += len(re.findall(r"^\*\*\d\. ", text, re.MULTILINE))
         words += len(text.split())
-    return Counts(words, code, figures, predictions, questions, exercises, running(nb))
+    return Counts(words, code, figures, predictions, questions, exercises, 0 if cells else running(nb))
 
 
 def stated(nb) -> int:
@@ -90,7 +90,7 @@ def stated(nb) -> int:
 def to_a_stop(nb) -> float:
     """The share of the minutes that lies before the place to stop; 0 where there is none."""
     at = next((i for i, cell in enumerate(nb.cells) if STOP in cell.source), 0)
-    return count(nb, nb.cells[:at]).minutes / count(nb).minutes
+    return count(nb, nb.cells[:at]).minutes / count(nb).minutes if at else 0.0
 
 
 def long_stretches(nb, most: int = 110) -> list[str]:

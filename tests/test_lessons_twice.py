@@ -20,13 +20,13 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 HERE = Path(__file__).resolve().parent
-LESSONS = {path.stem[:2]: path for path in sorted(HERE.parent.glob("notebooks/*.ipynb"))}
+LESSONS = {path.stem[:2]: path for path in sorted(HERE.parent.glob("notebooks/[0-9]*.ipynb"))}
 
 # ---------------------------------------------------------------- in the code
 
 CHANGING = {"add", "append", "clear", "extend", "insert", "pop", "popleft", "register_forward_hook", "update"}
 ON_PURPOSE = {
-    ("08", "pictures"): "once a learner names a folder, the cells above are for that folder",
+    ("12", "pictures"): "once a learner names a folder, the cells above are for that folder",
 }
 
 

@@ -15,6 +15,7 @@ from statistics import median
 import nbformat
 import numpy as np
 import pytest
+from minutes import main_part
 from nbconvert import ScriptExporter
 from nbconvert.filters import get_metadata
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -109,11 +110,11 @@ def cell_problems(position: int, cell, follower) -> list[str]:
 
 
 def exercise_problems(nb) -> list[str]:
-    """At least two exercises, each a heading, a stub, a check that says so, a hint and an answer, in this order."""
+    """Two exercises and an experiment: each a heading, a stub, a check that says so, a hint and an answer, in order."""
     parts: list[list] = []
     for cell in nb.cells:
         heading = cell.cell_type == "markdown" and re.search(r"^#+ .*", cell.source)
-        if heading and re.search(r"^#+ Exercise \d", cell.source):
+        if heading and re.search(r"^#+ Ex(?:ercise \d|periment\b)", cell.source):
             parts.append([])
         elif heading and parts and parts[-1] is not None:
             parts.append(None)  # the next part of the lesson
@@ -122,17 +123,24 @@ def exercise_problems(nb) -> list[str]:
     exercises = [part for part in parts if part is not None]
     if not any(cell.get("outputs") for cell in nb.cells):
         return []  # reported once, for the whole lesson
-    found = [] if len(exercises) >= 2 else [f"{len(exercises)} headings 'Exercise N', at least two"]
-    for number, part in enumerate(exercises, start=1):
+    found = []
+    for kind, least in {"Exercise": 2, "Experiment": 1}.items():
+        count = sum(bool(re.search(rf"^#+ {kind}", part[0].source, re.MULTILINE)) for part in exercises)
+        if count < least:
+            found.append(f"{count} headings '{kind}', at least {least}")
+    for part in exercises:
+        name = re.search(r"^#+ (Ex\w+(?: \d)?)", part[0].source, re.MULTILINE).group(1)
         code = [cell for cell in part if cell.cell_type == "code"]
         text = "\n".join(cell.source for cell in part if cell.cell_type == "markdown")
         if not code or not re.search(r"^\s*(?:\w+ = )?\.\.\.", code[0].source, re.MULTILINE):
-            found.append(f"exercise {number}: its first code cell is no stub with '...'")
+            found.append(f"{name}: its first code cell is no stub with '...'")
         if not any("checks." in cell.source and "not attempted yet" in "".join(texts(cell)) for cell in code):
-            found.append(f"exercise {number}: no check whose committed output is 'not attempted yet'")
-        for name in ("Hint", "Answer"):
-            if f"<summary>{name}</summary>" not in text:
-                found.append(f"exercise {number}: no folded '{name}'")
+            found.append(f"{name}: no check whose committed output is 'not attempted yet'")
+        for folded in ("Hint", "Answer"):
+            if f"<summary>{folded}</summary>" not in text:
+                found.append(f"{name}: no folded '{folded}'")
+        if re.search(r"show\.source\(", text.partition("<summary>Answer</summary>")[2]):
+            found.append(f"{name}: its answer says where to look, and not what it is")
     return found
 
 
@@ -206,8 +214,9 @@ def problems(nb, path: Path) -> list[str]:
         return ["opens with no markdown, or has no code"]
 
     found = opening_problems(nb, int(named.group(1)))
-    if not re.search(r"^#+ .*Recap", prose[-1].source, re.MULTILINE):
-        found.append("the last markdown cell has no heading 'Recap'")
+    last = [cell for cell in main_part(nb) if cell.cell_type == "markdown"][-1]
+    if not re.search(r"^#+ .*Recap", last.source, re.MULTILINE):
+        found.append("its end, before what is for the curious, has no heading 'Recap'")
     text = "\n".join(cell.source for cell in prose)
     if "**Before you run it:**" not in text:
         found.append("nothing to predict: no '**Before you run it:**'")
@@ -283,7 +292,8 @@ def test_no_two_notebooks_define_the_same_function():
 def good_notebook():
     """A lesson that keeps every rule.
 
-    0 opening, 1 figure, 2 what to see, 3-8 code, 9-12 and 13-16 exercises, 17 formula, 18 questions, 19 recap.
+    0 opening, 1 figure, 2 what to see, 3-8 code, 9-12 and 13-16 exercises, 17 formula, 18 questions, 19 an experiment
+    of four cells, 23 recap.
     """
     figure = new_output("display_data", {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 640x480>"})
     figure.metadata = {"image/png": {"alt": "A banana."}}
@@ -293,7 +303,8 @@ def good_notebook():
     untouched = new_output("stream", name="stdout", text="not attempted yet\n")
     stub = 'def mine(x0):\n    """Noise."""\n    ...  # your line goes here'
     exercises = [new_code_cell(stub), new_code_cell("checks.add_noise(mine)", outputs=[untouched])]
-    exercises += [new_code_cell("answer = ..."), new_code_cell("checks.add_noise(answer)", outputs=[untouched])]
+    for _ in range(2):
+        exercises += [new_code_cell("answer = ..."), new_code_cell("checks.add_noise(answer)", outputs=[untouched])]
     for count, cell in enumerate([*code, *exercises], start=1):
         cell.execution_count = count
     folded = "<details><summary>{}</summary>\n\nSo.\n\n</details>"
@@ -309,10 +320,13 @@ def good_notebook():
         *exercises[:2],
         new_markdown_cell(help_),
         new_markdown_cell("## Exercise 2: again"),
-        *exercises[2:],
+        *exercises[2:4],
         new_markdown_cell(help_),
         new_markdown_cell("## The formula\n\n$$x_t = (1 - t)\\, x_0 + t\\, \\varepsilon$$\n\n`add_noise(x0)`"),
         new_markdown_cell(f"## Questions\n\n{questions}"),
+        new_markdown_cell("## Experiment: less"),
+        *exercises[4:],
+        new_markdown_cell(help_),
         new_markdown_cell("## Recap\n\nNext comes training."),
     ]
     return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
@@ -341,10 +355,15 @@ DAMAGE = {
     "no minutes": (set_source(0, "# 1. Noise\nWhy? You will mix."), "minutes"),
     "no markdown first": (lambda nb: nb.cells.pop(0), "opens with no markdown"),
     "no recap": (lambda nb: nb.cells.pop(), "'Recap'"),
-    "one exercise": (lambda nb: nb.cells.pop(13), "1 headings 'Exercise N'"),
-    "no stub": (set_source(14, "answer = 1"), "exercise 2: its first code cell is no stub"),
-    "no check": (set_source(15, "answer"), "exercise 2: no check"),
-    "answered": (set_output(11, "stream", name="stdout", text="Right!\n"), "exercise 1: no check"),
+    "one exercise": (lambda nb: nb.cells.pop(13), "1 headings 'Exercise'"),
+    "no experiment": (set_source(19, "Less."), "0 headings 'Experiment'"),
+    "an answer that points": (
+        lambda nb: nb.cells[16].update(source=nb.cells[16].source.replace("So.", "`show.source(noise.add_noise)`")),
+        "where to look",
+    ),
+    "no stub": (set_source(14, "answer = 1"), "Exercise 2: its first code cell is no stub"),
+    "no check": (set_source(15, "answer"), "Exercise 2: no check"),
+    "answered": (set_output(11, "stream", name="stdout", text="Right!\n"), "Exercise 1: no check"),
     "no hint": (lambda nb: nb.cells[12].update(source=nb.cells[12].source.replace("Hint", "Tip")), "folded 'Hint'"),
     "no answer": (lambda nb: nb.cells[16].update(source="<summary>Hint</summary>"), "folded 'Answer'"),
     "few questions": (
@@ -380,9 +399,9 @@ DAMAGE = {
     "much ignored": (
         lambda nb: (
             [set_source(3, "# NBVAL_IGNORE_OUTPUT\nx = 1")(nb)]
-            + [nb.cells[i].metadata.update(tags=["nbval-ignore-output"]) for i in (4, 5)]
+            + [nb.cells[i].metadata.update(tags=["nbval-ignore-output"]) for i in (4, 5, 6)]
         ),
-        "3 of 11",
+        "4 of 13",
     ),
     "mute figure": (set_source(2, "The banana fades. **Before you run it:** will it?"), "What to see"),
     "no alternative text": (lambda nb: nb.cells[1].outputs[0].update(metadata={}), "alternative text"),

@@ -1,8 +1,8 @@
-"""`broken`: the runs of lesson 07 that something is wrong with."""
+"""`broken`: the runs of lesson 9 that something is wrong with."""
 
 from course_lib.commands.options import Args, Parser, add_out, add_seed, ask, bar, between, drawing, say
 
-HELP = "Train the broken runs of lesson 07: each one a network trained or sampled with one fault."
+HELP = "Train the broken runs of lesson 9: each one a network trained or sampled with one fault."
 
 
 def options(command: Parser) -> None:

@@ -9,6 +9,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterator
 
+from course_lib.classroom.machine import LESSONS
 from course_lib.tools.files import DATA, whole_file
 
 ROOT = DATA.parent
@@ -16,19 +17,21 @@ PAGES = (ROOT / "README.md", DATA / "benchmarks" / "README.md")
 MARKED = re.compile(r"<!-- table: (?P<name>\S+) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL)
 MARKER = re.compile(r"<!-- (?:table: \S+|end) -->")
 
-# What each lesson asks, in a few words, and how many minutes a learner's clock showed, reading at a steady pace and
-# doing every exercise (lessons 0 and 1: as they say themselves).
-LESSONS = (
-    ("Is my machine ready?", "15"),
-    ("How does a picture become noise?", "20"),
-    ("How does a network take noise away?", "65 to 75"),
-    ("What does the loss tell us?", "70 to 80"),
-    ("Is a new picture a copy?", "45 to 50"),
-    ("How do words get in?", "50"),
-    ("Can it draw what it never saw?", "70"),
-    ("How good are the pictures, and why?", "105"),
-    ("Can it learn from my own folder?", "45"),
-    ("What do the large models add?", "75"),
+ASKED = (  # by each lesson, in a few words
+    "Is my machine ready?",
+    "How does a picture become noise?",
+    "How does a network take noise away?",
+    "What does the loss tell us?",
+    "Is a new picture a copy?",
+    "How do words get in?",
+    "Can it draw what it never saw?",
+    "How good are the pictures?",
+    "How few steps will do?",
+    "What went wrong?",
+    "Can it change a picture?",
+    "Which word goes where?",
+    "Can it learn from my own folder?",
+    "What do the large models add?",
 )
 
 FAR = "Fréchet distance over the floor"
@@ -79,9 +82,10 @@ def lines(*rows: tuple) -> str:
 def lessons() -> str:
     """The lessons, what they ask, and how long they take."""
     rows = [("lesson", "question", "minutes")]
-    for path, about in zip(sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")), LESSONS, strict=True):
+    paths = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    for path, asked, (minutes, *_) in zip(paths, ASKED, LESSONS.values(), strict=True):
         title = json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"][0].removeprefix("# ").strip()
-        rows.append((f"[{title}](notebooks/{path.name})", *about))
+        rows.append((f"[{title}](notebooks/{path.name})", asked, minutes))
     return lines(*rows)
 
 
@@ -117,7 +121,7 @@ def headline() -> str:
         (
             "two fruits never seen together",
             f"{count(two['unseen: all right']['settings'])} right",
-            "another network, lesson 9",
+            "another network, lesson 11",
         ),
         ("a small fruit and a large one", f"{count(two['sizes: all right']['settings'])} right", "its weak point"),
         ("three fruits", f"{count(two['three: all right']['settings'])} right", "it draws two"),
