@@ -873,6 +873,36 @@ def test_a_long_caption_names_a_file_by_its_first_words(tmp_path):
     assert [path.stem for path in (tmp_path / "saved").iterdir()] == [("boat" + "_house" * 39)[:100]] * 2
 
 
+def test_a_prompt_box_freezes_its_network_while_its_weights_stay():
+    box = PromptBox(small())
+    box.steps.value = 4
+    first, second = list(box.moments("boat")), list(box.moments("boat"))
+    assert box.frozen is not None
+    assert torch.allclose(first[-1].x_t, second[-1].x_t, atol=1e-5)
+    kept = box.frozen
+    list(box.moments("boat"))
+    assert box.frozen is kept  # it is made once
+    with torch.no_grad():
+        box.model.leave[-1].bias.add_(0.5)
+    changed = list(box.moments("boat"))
+    assert box.frozen is None and (changed[-1].x_t - first[-1].x_t).mean() > 0.1
+    assert torch.allclose(changed[-1].x_t, list(box.moments("boat"))[-1].x_t, atol=1e-5)
+
+
+def test_a_prompt_box_freezes_no_network_that_it_does_not_know():
+    class Changing(Denoiser):
+        calls = 0
+
+        def forward(self, x_t, t, tokens=None):
+            self.calls += 1
+            return super().forward(x_t, t, tokens)
+
+    box = PromptBox(Changing(**small().config))
+    for _ in range(3):
+        list(box.moments("boat"))
+    assert box.frozen is None and box.model.calls == 3 * box.steps.value
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_panel_takes_every_network(name, screen):
     network = NETWORKS[name]()

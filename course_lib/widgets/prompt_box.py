@@ -9,12 +9,15 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from course_lib.beyond.attention import SceneDenoiser
 from course_lib.beyond.enlarge import Enlarger, enlarging, noise_beside
+from course_lib.beyond.quick import frozen
 from course_lib.classroom import show
 from course_lib.fruit import prompts
 from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS
 from course_lib.fruit.worlds import FRUIT, WORLDS, is_enlarged, read_with, reader_of
-from course_lib.model import encode_for
+from course_lib.model import Denoiser, encode_for
+from course_lib.noise import Model
 from course_lib.sample import Frame, sample, sampling_of
 from course_lib.tools.cells import close_all
 from course_lib.tools.files import RUNS
@@ -50,6 +53,8 @@ class PromptBox(Panel):
     FEW_STEPS = 8  # with so many, a picture is there before the next letter is typed
     places: Sequence[ui.VBox] = ()  # of the strip; none yet in a box that is refused
     crisp: ui.Checkbox | None = None  # nor anything to tick
+    drew: tuple | None = None  # with how many captions at once, and which versions of its weights, it drew last
+    frozen: Model | None = None  # it, once it is frozen
 
     def __init__(self, model: nn.Module, prompt: str | None = None, *, folder: str | Path = RUNS):
         check_words(model)
@@ -166,7 +171,22 @@ class PromptBox(Panel):
         """The generation that the controls ask for."""
         how = dict(steps=self.steps.value, guidance_scale=self.guidance.value)
         tokens, generator = encode_for(self.model, caption), torch.Generator().manual_seed(self.seed.value)
-        return sample(self.model, tokens, generator=generator, **how)
+        model = self.quickest(tokens if self.guidance.value == 1 else tokens.repeat(2, 1))
+        return sample(model, tokens, generator=generator, **how)
+
+    def quickest(self, tokens: Tensor) -> Model:
+        """The network as it is; once it has drawn such a picture with the same weights, frozen, which is quicker.
+
+        Only the course's own networks: what else a network does when it is called, a frozen one may leave out.
+        """
+        if type(self.model) not in (Denoiser, SceneDenoiser):
+            return self.model
+        of = len(tokens), [value._version for value in self.model.state_dict().values()]
+        if of != self.drew:
+            self.drew, self.frozen = of, None
+            return self.model
+        self.frozen = self.frozen or frozen(self.model, tokens)
+        return self.frozen
 
     async def paint(self, caption: str) -> None:
         """Make one picture, and show every step of it as it is computed."""
