@@ -345,7 +345,7 @@ def answer_time(slider: Locator, picture: Locator) -> float:
 
 @pytest.mark.parametrize("lesson", ["02_learning_to_denoise"], indirect=True)
 def test_any_step_that_takes_noise_away(lesson):
-    for code in ("from functools", "apples = draw_many"):
+    for code in ("import torch", "apples = draw_many"):
         lesson.run(code)
     training = lesson.run("giant = Run(")
     training.get_by_text("pictures/s").wait_for(timeout=LONG)  # the network is there; it need not learn for this
@@ -365,19 +365,40 @@ def test_any_step_that_takes_noise_away(lesson):
     lesson.shot("pair")
 
 
-@pytest.mark.parametrize("lesson", ["07_better_and_faster"], indirect=True)
-def test_a_diagnosis(lesson):
-    for code in ("import functools", "ward = broken.load()", "DiagnosisGame("):
+@pytest.mark.parametrize("lesson", ["02_learning_to_denoise"], indirect=True)
+def test_a_point_travels_over_the_plane(lesson):
+    for code in ("import torch", "cloud = plane.two_fruits()", "small = Run(plane.PlaneNet()", "FlowPlane(small"):
         lesson.run(code)
-    panel = lesson.panel("DiagnosisGame(")
+    panel = lesson.panel("FlowPlane(small")
+    ground = panel.locator("svg")
+    ground.wait_for(timeout=LONG)
+    lesson.check_access(panel)
+    begun = ground.get_attribute("aria-label")
+    assert begun.startswith("At t = 1.00 the guess lies on no fruit")
+    panel.get_by_role("slider", name="done, %").press("End")
+    expect(ground).to_have_attribute("aria-label", re.compile(r"^At t = 0\.00"))
+    road = ground.locator("polyline").last.get_attribute("points")
+    box = ground.bounding_box()
+    lesson.page.mouse.click(box["x"] + 0.8 * box["width"], box["y"] + 0.8 * box["height"])
+    expect(ground.locator("polyline").last).not_to_have_attribute("points", road)
+    start = panel.get_by_role("slider", name="start, up")
+    assert float(start.get_attribute("aria-valuetext")) < -1  # where the click was, to the tenth
+    lesson.shot("plane")
+
+
+@pytest.mark.parametrize("lesson", ["09_why_are_my_samples_bad"], indirect=True)
+def test_a_diagnosis(lesson):
+    for code in ("import torch", "ward = broken.load()", "DiagnosisGame(ward"):
+        lesson.run(code)
+    panel = lesson.panel("DiagnosisGame(ward")
     panel.get_by_role("combobox").select_option(index=1, timeout=LONG)
     expect(panel.get_by_role("status")).to_have_text(re.compile("^(Right|Not)"))
     lesson.check_access(panel)
 
 
-@pytest.mark.parametrize("lesson", ["07_better_and_faster"], indirect=True)
+@pytest.mark.parametrize("lesson", ["08_faster"], indirect=True)
 def test_a_picture_for_every_letter_that_makes_sense(lesson):
-    for code in ("import functools", "denoiser = load_denoiser", "student = load_denoiser", "PromptBox(student"):
+    for code in ("import torch", "denoiser = load_denoiser()", "PromptBox(student"):
         lesson.run(code)
     panel = lesson.panel("PromptBox(student")
     box, guess = panel.get_by_role("textbox", name="prompt"), panel.get_by_title("current guess x0_hat")

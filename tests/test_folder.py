@@ -493,7 +493,7 @@ def test_the_bar_is_shown_each_picture(root):
     assert len(seen) == 2
 
 
-# parts that lesson 08 asks a learner for
+# parts that lesson 12 asks a learner for
 
 
 def test_the_vocabulary_is_sorted_with_no_word_first_and_each_word_once():

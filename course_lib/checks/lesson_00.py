@@ -1,12 +1,15 @@
-"""The exercises of lesson 00: a caption, and bytes."""
+"""The exercises of lesson 00: a caption, bytes, and words that contradict each other."""
 
 from collections.abc import Callable
 from functools import partial
 
 import torch
 
+from course_lib.captions import MAX_WORDS
 from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, compare, exercise, judged
 from course_lib.classroom.wording import shown
+from course_lib.fruit.reader import printable, split
+from course_lib.fruit.words import KINDS, VOCABULARY
 from course_lib.fruit.worlds import FRUIT, read_for
 from course_lib.tools import pixels
 
@@ -65,3 +68,24 @@ def from_bytes(x):
             2 * x / 255 - 1
         ),
     }
+
+
+@check(Exercise("a red green apple"))
+def refused(attempt: str) -> str:
+    """Lesson 00: a caption that is refused, though it names a fruit and every word of it is known."""
+    if attempt is ...:
+        return UNTOUCHED
+    if not isinstance(attempt, str):
+        return f"Not yet: a caption is text, between quotes, not {shown(attempt, 60)}."
+    words = [word for word in split(attempt) if word != ","]
+    if strange := [word for word in words if word not in VOCABULARY]:
+        return f'Not yet: "{printable(strange[0][:40])}" is not in the list of known words. Use only words from it.'
+    if not {*words} & {*KINDS}:
+        return "Not yet: name a fruit too. Words that ask for none do not contradict each other."
+    if len(words) > MAX_WORDS:
+        return f"Not yet: so many words are refused for their number. Find one with at most {MAX_WORDS}."
+    try:
+        reading = read_for(FRUIT, attempt)
+    except ValueError:
+        return RIGHT
+    return f'Not yet: this one is drawn. It is read as "{reading.caption}", in which nothing contradicts anything.'

@@ -1,11 +1,12 @@
-"""The exercises of lesson 02: neighbours on a road, and what a step does to the loss."""
+"""The exercises of lesson 02: neighbours on a road, what a step does to the loss, and how many steps are enough."""
 
 import contextlib
 from collections.abc import Callable
 
 import torch
 
-from course_lib.checks.engine import exercise
+from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, exercise
+from course_lib.classroom import plane
 from course_lib.noise import add_noise
 
 g = torch.Generator().manual_seed(2)
@@ -15,6 +16,12 @@ LEVELS = {
     f"t = {t} and s = {s}": (torch.tensor(t), torch.tensor(s))
     for t, s in ((1.0, 0.9), (0.5, 0.4), (1.0, 0.5), (0.8, 0.2), (0.3, 0.0))
 }
+
+ROADS = {
+    f"a pair at t = {t} and s = {s}": (add_noise(X0, t, EPS), add_noise(X0, s, EPS), t, s)
+    for t, s in ((0.5, 0.4), (1.0, 0.9), (0.75, 0.25), (0.3, 0.0))
+}
+ENOUGH = 0.95  # of the points are to land on a fruit
 
 
 def _stacked(both):
@@ -61,3 +68,41 @@ def step_factor(t, s):
         "a fraction is upside down: s / t, the lower level over the higher.": (1 - t / s) ** 2,
         "upside down: a small step must make the loss smaller.": 1 / (1 - s / t) ** 2,
     }
+
+
+@exercise(lambda x_t, x_s, t, s: (t * x_s - s * x_t) / (t - s), ROADS)
+def clean_from_neighbours(x_t, x_s, t, s):
+    """Lesson 02: the clean picture at the end of the road that leads from x_t over x_s."""
+    way = x_s - x_t
+    return {
+        "that is one step of the same length more. How many such steps are there from level t to level 0?": x_s + way,
+        "you go t / (t - s) times the step, but from x_s. Begin at x_t: the whole road from there is t long.": (
+            x_s + t / (t - s) * way
+        ),
+        "you go back towards the noise: the way is x_s - x_t, not the other way round.": x_t - t / (t - s) * way,
+        "you go s / (t - s) times the step, but from x_t. From there it is t / (t - s) times.": x_t + s / (t - s) * way,
+        "that is x_s alone divided by 1 - s: the noise in it is still there.": x_s / (1 - s),
+        "that is the slightly less noisy picture itself. Follow the road to its end.": x_s,
+    }
+
+
+def share_landed(steps: int) -> float:
+    """Of 2,000 points of noise, the share that the best guess brings to a fruit in so many steps."""
+    x0, g = plane.two_fruits(), torch.Generator().manual_seed(1)
+    x_1 = torch.randn(2000, 2, 1, 1, generator=g)
+    return plane.landed(plane.road(plane.best_guess(x0), x_1, steps)[-1].x_t, x0)
+
+
+@check(Exercise(6))
+def fewest_steps(attempt):
+    """Lesson 02: the fewest steps with which at least 95 % of the points land on a fruit."""
+    if attempt is ...:
+        return UNTOUCHED
+    if isinstance(attempt, bool) or not isinstance(attempt, int) or not 1 <= attempt <= 100:
+        return "Not yet: give the number of steps itself, a whole number from 1 to 100."
+    share = share_landed(attempt)
+    if share < ENOUGH:
+        return f"Not yet: with {attempt} step{'s' * (attempt > 1)} {share:.1%} of the points land. Take more."
+    if attempt > 1 and (fewer := share_landed(attempt - 1)) >= ENOUGH:
+        return f"Not yet: {share:.1%} land, which is enough. But so is {fewer:.1%}, with one step less: try fewer."
+    return RIGHT

@@ -1,14 +1,17 @@
-"""The exercises of lesson 05: tokens, and captions dropped whole."""
+"""The exercises of lesson 05: tokens, captions dropped whole, and two captions with one vector."""
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib import train
-from course_lib.captions import MAX_WORDS, encode
-from course_lib.checks.engine import exercise
-from course_lib.fruit.words import VOCABULARY
+from course_lib.captions import MAX_WORDS, encode, split_words
+from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, exercise
+from course_lib.fruit.words import COLOURS, KINDS, VOCABULARY
+from course_lib.weights import load_denoiser
 
 CAPTIONS = ["red apple", "an apple that is red", "orange banana", "a small green pear on a grey background"]
 SPLIT = {f'"{caption}"': (caption.split(),) for caption in CAPTIONS}
@@ -73,3 +76,40 @@ def drop_captions(tokens, u, rate):
             tokens * u[:, None]
         ),
     }
+
+
+_denoiser = cache(load_denoiser)
+NEARLY = 0.99  # cosine of two vectors that are nearly the same
+CONFUSED = ("a red apple on a green apple", "a green apple on a red apple")
+
+
+@torch.no_grad()
+def alike(captions: list[str]) -> float:
+    """Cosine of the vectors that the shipped network makes of two captions."""
+    vectors = _denoiser().caption(encode(captions, VOCABULARY))
+    return F.cosine_similarity(vectors[0], vectors[1], dim=0).item()
+
+
+@check(Exercise(CONFUSED))
+def same_vector(attempt) -> str:
+    """Lesson 05: two captions with the same words in another order, of which the encoder makes the same vector."""
+    if attempt is ... or (isinstance(attempt, list | tuple) and [*attempt] == [...] * len(attempt) != []):
+        return UNTOUCHED
+    if not isinstance(attempt, list | tuple) or len(attempt) != 2 or not all(isinstance(one, str) for one in attempt):
+        return 'Not yet: give two captions, such as ("a red apple", "an apple that is red").'
+    words = [*map(split_words, attempt)]
+    unknown = [word for caption in words for word in caption if word not in VOCABULARY[1:]]
+    if unknown:
+        return f'Not yet: the network knows no "{unknown[0]}". The list of its words stands under "Tokens" above.'
+    if not all(0 < len(caption) <= MAX_WORDS for caption in words):
+        return f"Not yet: a caption has from 1 to {MAX_WORDS} words."
+    if words[0] == words[1]:
+        return "Not yet: that is one caption, twice. Put its words in another order."
+    if sorted(words[0]) != sorted(words[1]):
+        return "Not yet: both captions must have the very same words, in another order."
+    if not {*words[0]} & {*COLOURS, *KINDS}:
+        return "Not yet: these ask for nothing. Take a colour or a fruit into them."
+    if (cosine := alike([*attempt])) < NEARLY:
+        hint = "The encoder notes each word with the one after it. Which of these pairs do your captions share?"
+        return f"Not yet: the cosine of their vectors is {cosine:.2f}, and {NEARLY} is wanted. {hint}"
+    return RIGHT

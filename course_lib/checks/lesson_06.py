@@ -1,69 +1,130 @@
-"""The exercises of lesson 06: guidance, and counting what is right."""
+"""The exercises of lesson 06: guidance read backwards, counting what all judges agree on, too much guidance."""
 
+import math
+from numbers import Real
 from types import SimpleNamespace
 
 import torch
 from torch import Tensor
 
-from course_lib import sample
-from course_lib.checks.engine import exercise
+from course_lib.captions import encode
+from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, exercise
+from course_lib.classroom.wording import shown
+from course_lib.fruit.prompts import phrasings
+from course_lib.fruit.words import HELD_OUT_PAIRS, VOCABULARY
 from course_lib.judging.judge import score
+from course_lib.judging.panel import Panel
+from course_lib.sample import generate
+from course_lib.weights import load_denoiser, load_panel
 
-U, C = torch.randn(2, 2, 3, 4, 4, generator=torch.Generator().manual_seed(6))
-SCALES = {f"w = {w}": (U, C, w) for w in (0.0, 1.0, 2.0, 7.5, -2.0)}
-ASKED = [("banana", "green"), ("apple", "blue"), ("orange", "green"), ("pear", "red"), ("lemon", "pink")]
-TWO_RIGHT = [ASKED[0], ("apple", "purple"), ("pear", "green"), ASKED[3], ("orange", "orange")]
-NAMED = {
-    "five pictures, all right": (ASKED, ASKED),
-    "a yellow banana for a green one": ([("banana", "yellow"), *ASKED[1:]], ASKED),
-    "two of five right": (TWO_RIGHT, ASKED),
-    "the right fruits in the wrong order": (ASKED[::-1], ASKED),
-    "five green bananas": (ASKED[:1] * 5, ASKED),
-    "no picture right": ([("grapes", "brown")] * 5, ASKED),
+g = torch.Generator().manual_seed(6)
+U = torch.randint(-4, 5, (1, 3, 4, 4), generator=g) / 4  # quarters, so that nothing is rounded
+WAY = torch.randint(1, 9, (1, 3, 4, 4), generator=g) / 4
+WAY[..., :2] *= -0.5
+WAY[..., 0, :] = 0  # here the words change nothing
+LEVEL = (WAY - WAY.flip(-1)) / 2  # as much up as down
+GUIDED = {
+    **{f"a guess guided with w = {w:g}": (U, U + WAY, U + w * WAY) for w in (2.0, 0.5, 0.0, 1.0, -2.0)},
+    "words that add to some pixels what they take from others": (U, U + LEVEL, U + 2 * LEVEL),
 }
 
 
-def _guided(u: Tensor, c: Tensor, w: float) -> Tensor:
-    def model(x_t: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
-        return torch.cat([c, u])[: len(x_t)]  # `guided` asks for c alone, or for c and u
-
-    return sample.guided(model, c, 0.5, torch.ones(len(c), 1, dtype=torch.int64), w)
+def _scale(u: Tensor, c: Tensor, guess: Tensor) -> float:
+    way = c - u
+    return float(((guess - u) * way).sum() / (way * way).sum())
 
 
-def _score(named: list, asked: list) -> int:
-    judge = SimpleNamespace(name=lambda pictures: named)  # a judge that has looked already
-    return score(judge, torch.zeros(len(named), 3, 32, 32), asked).right
-
-
-@exercise(_guided, SCALES)
-def guided(u, c, w):
-    """Lesson 06: the guided guess from u, the guess without words, c, the guess with them, and the scale w."""
-    swapped, late, clipped = c + w * (u - c), c + w * (c - u), (u + w * (c - u)).clamp(-1, 1)
+@exercise(_scale, GUIDED)
+def scale_of(u, c, guess):
+    """Lesson 06: the guidance scale w that led from u and c to a guess, u + w (c - u)."""
+    w, way = _scale(u, c, guess), c - u
     return {
-        "u and c have changed places: at w = 0 the guess must be u, without words, and at w = 1 it must be c.": swapped,
-        "at w = 1 that is c - u, a difference and no picture. Where does u + ... begin?": w * c - u,
-        "your w is counted from another zero: at w = 0 you already follow the words. Start from u, not from c.": late,
-        "that is only what the words change. Add it to u.": w * (c - u),
-        "at w = 1 you get u and c on top of each other. Add only what the words change, c - u.": u + w * c,
-        "your guess turns away from the words where it should go towards them: u - c or c - u?": u - w * (c - u),
-        "the values are clipped to [-1, 1]. A guess may leave that range; only the display clips.": clipped,
-        "that is the guess at w = 1. What does w do?": c,
+        "that is w for each pixel alone, and nan, 0 / 0, where the words change nothing. Return one number.": (
+            (guess - u) / way
+        ),
+        "that gives nan: where the words change nothing you divide 0 by 0. Leave those pixels out.": (
+            ((guess - u) / way).mean()
+        ),
+        "a length has no sign: for a guess that turns away from the words, w is below 0.": abs(w),
+        "that is w - 1: you measured from c. Guidance starts at u.": w - 1,
+        "that is 1 - w: u and c have changed places.": 1 - w,
+        "the sign is wrong: how far is it from u to the guess, guess - u, and from u to c, c - u?": -w,
+        "your fraction is upside down.": torch.ones(()) / w,
+        "that is how far the guess lies from u. How often does c - u go into it?": (guess - u).abs().max(),
     }
 
 
-@exercise(_score, NAMED)
-def count_right(named, asked):
-    """Lesson 06: in how many pictures the judge found both the kind and the colour that were asked for."""
-    pairs = list(zip(named, asked, strict=True))
-    kinds, colours = (sum(a[part] == b[part] for a, b in pairs) for part in (0, 1))
-    either, seen = sum(a[0] == b[0] or a[1] == b[1] for a, b in pairs), sum(a in asked for a in named)
+ASKED = [("banana", "green"), ("apple", "blue"), ("orange", "green"), ("pear", "red"), ("lemon", "pink")]
+YELLOW, PEAR, PLUM = (
+    [("banana", "yellow"), *ASKED[1:]],
+    [*ASKED[:2], ("pear", "green"), *ASKED[3:]],
+    ("apple", "purple"),
+)
+OPINIONS = {
+    "three judges who find all five right": ([ASKED] * 3, ASKED),
+    "one of three judges who sees a yellow banana": ([ASKED, YELLOW, ASKED], ASKED),
+    "two of three judges who see one": ([YELLOW, YELLOW, ASKED], ASKED),
+    "three judges who all see a yellow banana": ([YELLOW] * 3, ASKED),
+    "judges who refuse a picture each": ([YELLOW, PEAR, [ASKED[0], PLUM, *ASKED[2:]]], ASKED),
+    "two judges who see nothing but green bananas": ([ASKED[:1] * 5] * 2, ASKED),
+    "one judge alone": ([PEAR], ASKED),
+}
+
+
+def _agreed(opinions: list, asked: list) -> int:
+    """What the library counts, with judges that have looked already."""
+    panel = SimpleNamespace(each=lambda pictures: dict(enumerate(opinions)))
+    judge = SimpleNamespace(name=lambda pictures: Panel.name(panel, pictures))
+    return score(judge, torch.zeros(len(asked), 3, 32, 32), asked).right
+
+
+@exercise(_agreed, OPINIONS)
+def agreed(opinions, asked):
+    """Lesson 06: in how many pictures all judges find both the kind and the colour that were asked for."""
+    said = list(zip(*opinions, strict=True))
+    content = [[one == wanted for one in ones] for ones, wanted in zip(said, asked, strict=True)]
+    right, judges = sum(map(all, content)), range(len(opinions))
+    kinds = sum(all(one[0] == wanted[0] for one in ones) for ones, wanted in zip(said, asked, strict=True))
     return {
-        "the colour is not compared: a yellow banana counts as a green one. Kind and colour must both be right.": kinds,
-        "the kind is not compared: a green pear counts as a green orange. Kind and colour must both be right.": colours,
-        "half right counts as right. Kind and colour must both be right: `and`, not `or`.": either,
-        "you look for each picture's answer anywhere in what was asked. Picture 1 must match request 1: use zip.": seen,
-        "sets forget which picture was asked for what: use zip.": len(set(named) & set(asked)),
-        "that counts the wrong ones.": sum(a != b for a, b in pairs),
-        "that is a share: give the count.": sum(a == b for a, b in pairs) / len(asked),
-        "that says whether all are right. Count how many are.": named == asked,
+        "one judge who is content is enough for you. All must be: `all`, not `any`.": sum(map(any, content)),
+        "you let the majority decide. All must agree.": sum(2 * sum(votes) > len(votes) for votes in content),
+        "the judges agree with each other there, but is it what was asked for?": sum(
+            len(set(ones)) == 1 for ones in said
+        ),
+        "you ask the first judge only.": sum(votes[0] for votes in content),
+        "that is the strictest judge's count. Another may refuse other pictures: go picture by picture.": (
+            min(sum(votes[j] for votes in content) for j in judges)
+        ),
+        "that adds up the counts of the judges: a picture counts once, if all are content.": sum(map(sum, content)),
+        "the colour is not compared: a yellow banana counts as a green one.": kinds,
+        "that counts the pictures that are not right.": len(asked) - right,
+        "that is a share: give the count.": right / len(asked),
     }
+
+
+STEPS, EACH = 10, 2  # of a guided generation, and pictures of each held-out pair
+PAIRS = [pair for pair in HELD_OUT_PAIRS for _ in range(EACH)]
+
+
+def count_at(guidance_scale: float) -> int:
+    """How many of 16 pictures of held-out pairs the panel finds right, at this guidance scale, from seed 0."""
+    tokens = encode([phrasings(*pair)[1] for pair in PAIRS], VOCABULARY)
+    options = dict(generator=torch.Generator().manual_seed(0), steps=STEPS, guidance_scale=guidance_scale)
+    return score(load_panel(), generate(load_denoiser(), tokens, **options), PAIRS).right
+
+
+@check(Exercise(28))
+def breaking_scale(attempt):
+    """Lesson 06: a guidance scale that spoils more than half of the pictures, while half of that scale does not."""
+    if attempt is ...:
+        return UNTOUCHED
+    if isinstance(attempt, bool) or not isinstance(attempt, Real) or not math.isfinite(attempt):
+        return f"Not yet: give the scale itself, a number such as 6, not {shown(attempt, 60)}."
+    if not 2 <= attempt <= 1000:
+        return "Not yet: this is about too much guidance. Give a scale from 2 to 1000."
+    w, of = float(attempt), len(PAIRS)
+    if 2 * (here := count_at(w)) >= of:
+        return f"Not yet: at w = {w:g}, {here} of {of} are still right. That is half or more: go up."
+    if 2 * (below := count_at(w / 2)) < of:
+        return f"Not yet: at w = {w:g} only {here} of {of} are right, but at half of that only {below}, too: come down."
+    return RIGHT

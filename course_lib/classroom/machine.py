@@ -34,20 +34,20 @@ READY = "**Your machine is ready.**"
 # Measured on the reference machine, two idle cores of a server.
 REFERENCE_STEP = 0.056  # seconds of one training step, as `training_step_seconds` measures it
 LESSONS = {  # lesson: (minutes for a learner, computing seconds that are fixed, computing seconds that scale)
-    "00 start here": (15, 0, 7),
-    "01 adding noise": (20, 0, 5),
-    "02 learning to denoise": (40, 0, 66),
+    "00 start here": (25, 0, 7),
+    "01 adding noise": (45, 0, 5),
+    "02 learning to denoise": (52, 0, 55),
     "03 training on many pictures": (45, 0, 50),
-    "04 generating from noise": (30, 0, 19),
-    "05 captions": (35, 80, 15),
-    "06 the green banana": (35, 0, 37),
-    "07 measuring": (40, 0, 25),
-    "08 faster": (30, 0, 20),
-    "09 why are my samples bad": (35, 0, 40),
+    "04 generating from noise": (55, 0, 50),
+    "05 captions": (50, 0, 95),
+    "06 the green banana": (48, 0, 50),
+    "07 measuring": (43, 0, 25),
+    "08 faster": (44, 0, 12),
+    "09 why are my samples bad": (45, 0, 30),
     "10 editing a picture": (35, 0, 30),
-    "11 words that find their place": (40, 0, 10),
+    "11 words that find their place": (40, 0, 15),
     "12 your own pictures": (40, 0, 45),
-    "13 toward the real thing": (50, 0, 15),
+    "13 toward the real thing": (45, 0, 25),
 }
 
 
