@@ -172,7 +172,7 @@ def test_an_attempt_that_fails_the_second_time_does_not_stop_the_notebook(capsys
 
 
 def test_what_is_passed_is_remembered_once_and_shown(capsys, progress):
-    assert engine.passed() == [] and "0 of 2" in engine.board().data
+    assert engine.passed() == [] and "| 01 | add_noise, signal_to_noise" in engine.board().data
     said(capsys, checks.signal_to_noise, lambda t: (1 - t) / t)
     assert not progress.exists()
     for _ in range(2):
@@ -467,6 +467,14 @@ def votes(opinions, asked):
     return [[opinion[i] == pair for opinion in opinions] for i, pair in enumerate(asked)]
 
 
+def off_centre(pixels):
+    """The middle square by equal cuts on both sides, which are one too few where a side is odd."""
+    high, wide = pixels.shape[1:]
+    side = min(high, wide)
+    up, left = (high - side) // 2, (wide - side) // 2
+    return pixels[:, up : high - up, left : wide - left] / 127.5 - 1
+
+
 def middle(pixels):
     side = min(pixels.shape[1:])
     return pixels[:, (pixels.shape[1] - side) // 2 :, (pixels.shape[2] - side) // 2 :][:, :side, :side]
@@ -554,6 +562,12 @@ def test_a_row_of_tokens_is_right_in_any_type(capsys, other):
             lambda u, c, guess: ((guess - u).square().sum() / (c - u).square().sum()).sqrt() * turn(u, c, guess),
         ),
         (checks.agreed, lambda opinions, asked: sum(map(all, votes(opinions, asked)))),
+        (checks.equally_strong, lambda variance: 1 / (1 + variance**-0.5)),
+        (checks.hidden_from, np.float64(0.96)),
+        (checks.too_large, 1),
+        (checks.eight_steps, [1, 0.96, 0.92, 0.87, 0.81, 0.75, 0.66, 0.54, 0]),
+        (checks.same_vector, ["a small red apple on a green background", "a small green apple on a red background"]),
+        (checks.breaking_scale, 32.0),
         (checks.tokens, filled),
         (checks.tokens, filled_by_a_loop),
         (checks.drop_captions, lambda tokens, u, rate: torch.where((u >= rate)[:, None], tokens, 0)),
@@ -571,6 +585,8 @@ def test_a_row_of_tokens_is_right_in_any_type(capsys, other):
         (checks.broken_run, (broken.HEALTHY._replace(guidance_scale=15.0), " Same ")),
         (checks.broken_run, (broken.HEALTHY._replace(learning_rate=1e-5), "above")),
         (checks.diagnosis, tuple(broken.in_order()[letter] for letter in "ABCDEFG")),
+        (checks.put_back, lambda x_s, x0, eps, s, known: x_s * ~known + (x0 + s * (eps - x0)) * known),
+        (checks.both, lambda u, a, b, w: (1 - 2 * w) * u + w * (a + b)),
         (checks.crop_and_scale, lambda pixels: middle(pixels) / 255 * 2 - 1),
         (checks.build_vocabulary, lambda captions: [""] + sorted(bag(captions))),
         (checks.attention, lambda q, k, v: torch.nn.functional.scaled_dot_product_attention(q, k, v)),
@@ -633,6 +649,28 @@ def test_a_right_answer_is_right_in_any_form(capsys, check, answer):
         (checks.refused, "black", "name a fruit too"),
         (checks.refused, "a red apple", "is drawn"),
         (checks.refused, "a red apple " * 9, "at most 12"),
+        (checks.equally_strong, lambda variance: variance / (1 + variance), "Take the root"),
+        (checks.hidden_from, 0.5, "still there"),
+        (checks.hidden_from, 1.0, "a little lower"),
+        (checks.hidden_from, 0.955, "two digits"),
+        (checks.hidden_from, 96, "from 0 to 1"),
+        (checks.too_large, 0.01, "go higher"),
+        (checks.too_large, 100, "go lower"),
+        (checks.too_large, 0.02, "a power of ten"),
+        (checks.too_large, "1", "the learning rate itself"),
+        (checks.eight_steps, [1 - i / 8 for i in range(9)], "Where on the road is most decided?"),
+        (checks.eight_steps, [1.0, 0.5, 0.0], "nine levels"),
+        (checks.eight_steps, [i / 8 for i in range(9)], "the first level must be 1"),
+        (checks.eight_steps, torch.tensor([1, 0.9, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0]), "lower than the one before"),
+        (checks.same_vector, ("orange banana", "banana orange"), "each word with the one after it"),
+        (checks.same_vector, ("a red apple", "A red apple!"), "that is one caption, twice"),
+        (checks.same_vector, ("a red apple", "a green apple"), "the very same words"),
+        (checks.same_vector, ("a red lime", "red a lime"), 'knows no "lime"'),
+        (checks.same_vector, "a red apple", "give two captions"),
+        (checks.breaking_scale, 3, "go up"),
+        (checks.breaking_scale, 300, "come down"),
+        (checks.breaking_scale, 0.5, "from 2 to 1000"),
+        (checks.breaking_scale, "28", "the scale itself"),
         (checks.tokens, lambda words: [n + (n > 0) for n in filled(words)], "one too high"),
         (checks.tokens, lambda words: torch.tensor(filled(words)), "not a tensor"),
         (checks.tokens, lambda words: torch.tensor([filled(words)]), "not a tensor"),
@@ -725,7 +763,7 @@ def test_a_mistake_is_explained_in_any_form(capsys, check, attempt, explanation)
         (
             checks.scale_of,
             lambda u, c, guess: ((guess - u) / (c - u))[c != u].mean() ** 2,
-            "w = 2, your function gives 4",
+            "a guess guided with w = 2, your function gives 4",
         ),
         (checks.tokens, lambda words: sorted(filled(words)), '"red apple"'),
         (checks.drop_captions, lambda tokens, u, rate: tokens * (u >= rate**2)[:, None], "twelve captions and rate"),
@@ -738,6 +776,7 @@ def test_a_mistake_is_explained_in_any_form(capsys, check, attempt, explanation)
         (checks.landing_guess, lambda x_t, x_s, t, s: x_s + (x_s - x_t) / 2, "a step from t = 0.75 to s = 0.5"),
         (checks.smooth_behind, lambda x, over: torch.cummin(x, 0).values, "seven losses, the mean over 3"),
         (checks.parting, lambda a, b: 3, "a curve that is too low from step 2 on"),
+        (checks.crop_and_scale, off_centre, "a wide picture of an odd rest, your function returns shape (3, 6, 7)"),
         (checks.crop_and_scale, lambda p: p / 127.5 - 1, "a wide picture, your function returns shape (3, 6, 10)"),
         (checks.crop_and_scale, lambda p: (middle(p) / 127.5 - 1) ** 3, "a square picture, your function gives"),
         (checks.build_vocabulary, lambda c: ["", *sorted(bag(c), key=len)], "a single caption"),
