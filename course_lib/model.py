@@ -62,7 +62,7 @@ class CaptionEncoder(nn.Module):
 class Block(nn.Module):
     """Two convolutions around a FiLM, added to what came in: one looks around, one at its own place only.
 
-    Source: residual blocks, He et al. 2016 (arXiv:1603.05027); FiLM, Perez et al. 2018 (arXiv:1709.07871), eq. 1.
+    Source: residual blocks, He et al. 2016 (arXiv:1603.05027); FiLM, Perez et al. 2018 (arXiv:1709.07871), eq. 2.
     """
 
     def __init__(self, channels_in: int, channels_out: int, condition_width: int):

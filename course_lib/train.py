@@ -24,7 +24,7 @@ FALL = 0.3  # the learning rate falls to zero over the last 30 % of the run
 def random_levels(count: int, generator: torch.Generator) -> Tensor:
     """Noise levels to train on: t = sigmoid(n), n ~ N(0.5, 1), but t = 1 itself for one in sixteen.
 
-    The middle levels, where the fruit is decided, come most often; the sigmoid alone would never reach pure noise. One
+    Levels around 0.7, where the fruit is decided, come most often; the sigmoid alone would never reach pure noise. One
     level comes from each of `count` equal shares of the distribution: no batch has only high or only low ones.
 
     Returns t, (count,) float32 in (0, 1], in rising order.

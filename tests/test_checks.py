@@ -98,6 +98,7 @@ def test_a_forgotten_return_is_no_stub(capsys):
 def test_common_slips_of_python_are_explained(capsys):
     assert "write ** 2" in said(capsys, checks.signal_to_noise, lambda t: ((1 - t) / t) ^ 2)
     assert "upside down" in said(capsys, checks.guess_behind, lambda x_t, x_s, t, s: x_t + t / s * (x_s - x_t))
+    assert "clamp" in said(capsys, checks.weighted_loss, lambda a, b, t: ((a - b) ** 2 / max(t, 0.3) ** 2).mean())
     assert "which axes should line up?" in said(capsys, checks.add_noise, lambda x0, t, eps: (1 - t) * x0 + t * eps)
 
 

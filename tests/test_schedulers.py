@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from course_lib.beyond.schedulers import agreement, deterministic_schedulers, drive, equal_levels
 from course_lib.captions import null_tokens
+from course_lib.classroom.schedulers import agreement, deterministic_schedulers, drive, equal_levels
 from course_lib.noise import expand_level
 from course_lib.sample import generate
 

@@ -29,6 +29,7 @@ CHANGED = " But your function changed its input, which may still be needed: it i
 SLIPS = {  # what a beginner meant by what Python or PyTorch complains about
     "bitwise_xor": "to square in Python, write ** 2",
     "unsupported operand type(s) for ^": "to square in Python, write ** 2",
+    "Boolean value of Tensor": "max, min and if look at one number; for each number of a tensor write t.clamp(min=0.3)",
     "ZeroDivisionError": "is a fraction upside down?",
     "non-singleton dimension": "which axes should line up? t[:, None, None, None] has shape (B, 1, 1, 1)",
 }

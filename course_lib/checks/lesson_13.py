@@ -7,9 +7,9 @@ from numbers import Real
 import torch
 from torch import Tensor
 
-from course_lib.beyond.schedulers import drive, equal_levels
 from course_lib.captions import encode
 from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, exercise
+from course_lib.classroom.schedulers import drive, equal_levels
 from course_lib.classroom.wording import shown
 from course_lib.sample import generate
 from course_lib.weights import load_denoiser

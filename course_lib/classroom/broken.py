@@ -119,7 +119,7 @@ FAULTS = {
         loss=lambda model, x0, t, eps, tokens: denoising_loss(model, x0, 0.6 * t, eps, tokens),
     ),
     "no EMA": Fault(
-        "The pictures were made with the weights of the moment, in the middle of a run with a high learning rate.",
+        "The pictures were made with the weights of the moment, amid a run at five times the learning rate.",
         "Most fruits are what was asked for, but rough: ragged, speckled, with a pale rim. The loss begins below "
         "the healthy one, ends above it, and has not settled.",
         "Sample with the moving average of the weights, which evens out the swings of the last steps. Letting the "

@@ -34,20 +34,20 @@ READY = "**Your machine is ready.**"
 # Measured on the reference machine, two idle cores of a server.
 REFERENCE_STEP = 0.056  # seconds of one training step, as `training_step_seconds` measures it
 LESSONS = {  # lesson: (minutes for a learner, computing seconds that are fixed, computing seconds that scale)
-    "00 start here": (25, 0, 7),
+    "00 start here": (27, 0, 7),
     "01 adding noise": (45, 0, 5),
-    "02 learning to denoise": (52, 0, 55),
-    "03 training on many pictures": (50, 0, 60),
-    "04 generating from noise": (55, 0, 50),
+    "02 learning to denoise": (56, 0, 55),
+    "03 training on many pictures": (52, 0, 60),
+    "04 generating from noise": (57, 0, 50),
     "05 captions": (50, 0, 95),
-    "06 the green banana": (48, 0, 50),
+    "06 the green banana": (53, 0, 50),
     "07 measuring": (43, 0, 25),
     "08 faster": (44, 0, 12),
-    "09 why are my samples bad": (45, 0, 30),
+    "09 why are my samples bad": (50, 0, 30),
     "10 editing a picture": (42, 0, 45),
     "11 words that find their place": (40, 0, 15),
     "12 your own pictures": (40, 0, 85),
-    "13 toward the real thing": (45, 0, 25),
+    "13 toward the real thing": (48, 0, 25),
 }
 
 
