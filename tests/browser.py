@@ -453,10 +453,9 @@ def test_prompts_guidance_and_trajectory(lesson):
 
     panel = lesson.panel("GuidanceGrid")
     pictures = panel.get_by_role("img")
-    first, last = pixels(pictures.first), pixels(pictures.last)
+    last = pixels(pictures.last)
     panel.get_by_role("button", name="Fill in").click()
-    until_changed(pictures.first, first)
-    panel.get_by_role("button", name="Stop").click()
+    panel.get_by_role("button", name="Stop").click()  # at once: eight pictures are soon there
     lesson.page.wait_for_timeout(1000)
     stopped = [pixels(picture) for picture in pictures.all()]
     lesson.page.wait_for_timeout(1000)

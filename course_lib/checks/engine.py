@@ -11,6 +11,7 @@ import functools
 import importlib
 import inspect
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from numbers import Real
 from pathlib import Path
@@ -26,6 +27,7 @@ from course_lib.tools.files import RUNS, whole_file
 
 RIGHT, UNTOUCHED = "Right!", "not attempted yet"
 CHANGED = " But your function changed its input, which may still be needed: it is safer to compute something new."
+CLAMPED = "you clamped the result, which may leave [-1, 1]. Give it as it is."
 SLIPS = {  # what a beginner meant by what Python or PyTorch complains about
     "bitwise_xor": "to square in Python, write ** 2",
     "unsupported operand type(s) for ^": "to square in Python, write ** 2",
@@ -33,6 +35,8 @@ SLIPS = {  # what a beginner meant by what Python or PyTorch complains about
     "ZeroDivisionError": "is a fraction upside down?",
     "non-singleton dimension": "which axes should line up? t[:, None, None, None] has shape (B, 1, 1, 1)",
 }
+WARNED = r"(std|var).*degrees of freedom"  # of the width of one number: what is wrong is told by the check, not in red
+PLACES, COUNTS = ("first", "second", "third", "fourth"), ("no", "one", "two", "three", "four")
 PROGRESS = RUNS.parent / ".progress.json"  # the exercises passed
 
 
@@ -193,26 +197,69 @@ def _same(result, wanted) -> bool:
     return a is not None and a.shape == b.shape and bool(_alike(a, b).all())
 
 
-def _describe(result, wanted) -> str:
-    """What is given and what is wanted, at the first place where they differ."""
-    place = ""
+def _word(words: tuple[str, ...], number: int) -> str:
+    return words[number] if number < len(words) else str(number)
+
+
+def _describe_parts(result: list | tuple, wanted: list | tuple) -> str:
+    """The first of several parts that differs, and whether the others are right."""
+    count = _word(COUNTS, len(wanted))
+    if len(result) != len(wanted):
+        return f"returns {_word(COUNTS, len(result))} in a {type(result).__name__}, but {count} are wanted."
+    right = [_same(*both) for both in zip(result, wanted, strict=True)]
+    at = right.index(False)
+    told = _describe(result[at], wanted[at], f" in the {_word(PLACES, at)} of the {count}")
+    return f"{told} The {_word(PLACES, 1 - at)} is right." if len(right) == 2 and any(right) else told
+
+
+def _describe(result, wanted, part: str = "") -> str:
+    """What is given and what is wanted, at the first place where they differ; the part is of several results."""
+    place = part
+    if isinstance(wanted, list | tuple) and any(isinstance(one, Tensor) for one in wanted):
+        if not isinstance(result, list | tuple):
+            return f"returns a single thing, but {_word(COUNTS, len(wanted))} are wanted."
+        return _describe_parts(result, wanted)
     if isinstance(wanted, Real | Tensor) and not getattr(wanted, "ndim", 0) and getattr(result, "shape", ()):
-        return f"returns shape {tuple(result.shape)}, but a single number is wanted."
+        return f"returns shape {tuple(result.shape)}{part}, but a single number is wanted."
     if isinstance(wanted, Tensor) and wanted.ndim:
         if not isinstance(result, Tensor):
-            return f"returns no tensor, but {shown(result, 60)}."
+            return _no_tensor(result, wanted, part)
         if result.shape != wanted.shape:
-            return f"returns shape {tuple(result.shape)}, but {tuple(wanted.shape)} is wanted."
+            return f"returns shape {tuple(result.shape)}{part}, but {tuple(wanted.shape)} is wanted."
         if result.is_complex():
-            return "returns complex numbers, but real ones are wanted."
+            return f"returns complex numbers{part}, but real ones are wanted."
         at = tuple((~_alike(result.double(), wanted.double())).nonzero()[0].tolist())
-        result, wanted, place = result[at], wanted[at], f" at place {at}"
+        result, wanted, place = result[at], wanted[at], f"{part}{',' * bool(part)} at place {at}"
     wanted, result = (v.item() if isinstance(v, Tensor) and not v.ndim else v for v in (wanted, result))
     if float in (type(wanted), type(result)) and isinstance(wanted, Real) and isinstance(result, Real):
         a, b = _numbers(result).item(), _numbers(wanted).item()
         digits = next((n for n in (4, 6, 8) if f"{a:.{n}g}" != f"{b:.{n}g}"), 17)
         return f"gives {a:.{digits}g}{place}, but {b:.{digits}g} is wanted."
-    return f"gives {shown(result)}{place}, but {shown(wanted)} is wanted."
+    return _describe_text(result, wanted, place)
+
+
+def _no_tensor(result, wanted: Tensor, part: str) -> str:
+    if isinstance(result, list | tuple) and len(result):
+        make = "torch.stack" if any(isinstance(one, Tensor) for one in result) else "torch.tensor"
+        return f"returns a {type(result).__name__}{part}, but a tensor is wanted: make a tensor of it with {make}."
+    return f"returns {shown(result, 60)}{part}, which is no tensor; one of shape {tuple(wanted.shape)} is wanted."
+
+
+def _describe_text(result, wanted, place: str) -> str:
+    """What is given and what is wanted as Python writes them; where those look alike, at the first that differs."""
+    several = isinstance(wanted, list | tuple) and isinstance(result, list | tuple)
+    if several:
+        wanted = type(result)(wanted) if type(result) in (list, tuple) else wanted  # either will do, so as it is given
+    if isinstance(wanted, float):
+        return f"gives {shown(result)}{place}, but {wanted:.4g} is wanted."
+    if shown(result) != shown(wanted):
+        return f"gives {shown(result)}{place}, but {shown(wanted)} is wanted."
+    if several and len(result) != len(wanted):
+        return f"gives {len(result)} in a {type(result).__name__}{place}, but {len(wanted)} are wanted."
+    if several:
+        at = [_same(*both) for both in zip(result, wanted, strict=True)].index(False)
+        return _describe(result[at], wanted[at], f"{place} at place {at}")
+    return f"gives a {type(result).__name__}{place} that looks like what is wanted, and is something else."
 
 
 def compare(attempt: Callable, known: Exercise) -> str:
@@ -245,7 +292,8 @@ def _settings_kept() -> Iterator[None]:
 def _call(attempt: Callable, arguments: tuple, name: str):
     """What an attempt gives back for these arguments of a case; raises _Stopped, whatever it raises."""
     try:
-        with _settings_kept():
+        with _settings_kept(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", WARNED)
             return attempt(*arguments)
     except KeyboardInterrupt:
         raise
@@ -279,11 +327,12 @@ def _tried(attempt: Callable, known: Exercise) -> str:
         if problem := _not_run(given) or known.odd(result, lambda again=again: known.read(_plain(again()))):
             return f"Not yet: {problem}"
         changed = changed or any(map(_changed, copies, arguments))
-        wanted = known.read(known.answer(*arguments))
+        answer = known.answer(*arguments)
+        wanted = known.read(answer)
         if isinstance(wanted, Tensor) and wanted.ndim and getattr(result, "shape", None) != wanted.shape:
             return f"Not yet: for {name}, your function {_describe(result, wanted)}"
-        results.append((name, result, wanted))
-    wrong = [(name, result, wanted) for name, result, wanted in results if not _same(result, wanted)]
+        results.append((name, result, wanted, isinstance(answer, tuple) and isinstance(wanted, Tensor)))
+    wrong = [case for case in results if not _same(case[1], case[2])]
     if not wrong:
         return RIGHT + CHANGED * changed
     foreseen = [known.mistakes(*arguments) for arguments in known.cases.values()]
@@ -291,5 +340,9 @@ def _tried(attempt: Callable, known: Exercise) -> str:
         alike = (_same(case[1], known.read(of[explanation])) for case, of in zip(results, foreseen, strict=True))
         if all(alike):
             return f"Not yet: {explanation}"
-    name, result, wanted = wrong[0]
+    if all(isinstance(case[2], Tensor) and _same(case[1], case[2].clamp(-1, 1)) for case in results):
+        return f"Not yet: {CLAMPED}"
+    name, result, wanted, stacked = wrong[0]
+    if stacked:  # told part by part
+        result, wanted = tuple(result), tuple(wanted)
     return f"Not yet: for {name}, your function {_describe(result, wanted)}"

@@ -8,8 +8,8 @@ import torch
 from course_lib.captions import MAX_WORDS
 from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, compare, exercise, judged
 from course_lib.classroom.wording import shown
-from course_lib.fruit.reader import printable, split
-from course_lib.fruit.words import KINDS, VOCABULARY
+from course_lib.fruit.reader import Unread, printable, split
+from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS, SIZES, VOCABULARY
 from course_lib.fruit.worlds import FRUIT, read_for
 from course_lib.tools import pixels
 
@@ -34,6 +34,17 @@ def practice(attempt: Callable) -> None:
     print(judged(partial(compare, known=known), attempt))
 
 
+def _lacks(caption: str, it: str) -> str | None:
+    """What is missing or wrong in a caption that can be read."""
+    asked = FRUIT.understand(caption)
+    for name, (word, called) in WANTED.items():
+        if asked[name] is None:
+            return f"{it} leaves the {called} open, so the network would choose one."
+        if asked[name] != word:
+            return f"the {called} that {it.lower()} asks for is {asked[name]}, not {word}."
+    return None
+
+
 @check(Exercise("a small yellow lemon on a black background"))
 def caption(attempt: str) -> str:
     """Lesson 00: a caption that asks for a small yellow lemon on a black background."""
@@ -43,14 +54,11 @@ def caption(attempt: str) -> str:
         return f"Not yet: a caption is text, between quotes, not {shown(attempt, 60)}."
     try:
         reading = read_for(FRUIT, attempt)
-    except ValueError as error:
-        return f"Not yet: {error}"
-    asked = FRUIT.understand(reading.caption)
-    for name, (word, called) in WANTED.items():
-        if asked[name] is None:
-            return f"Not yet: your caption leaves the {called} open, so the network would choose one."
-        if asked[name] != word:
-            return f"Not yet: the {called} that your caption asks for is {asked[name]}, not {word}."
+    except Unread as error:
+        lacks = error.suggestion and _lacks(error.suggestion, "That")
+        return f"Not yet: {error} {lacks}" if lacks else f"Not yet: {error}"
+    if lacks := _lacks(reading.caption, "your caption"):
+        return f"Not yet: {lacks}"
     return f"{RIGHT} It is {reading.note}." if reading.differs else RIGHT
 
 
@@ -67,6 +75,18 @@ def from_bytes(x):
         "a byte cannot hold more than 255, so 2 * x starts again at 0 where it is larger. Divide first.": (
             2 * x / 255 - 1
         ),
+        "a byte cannot go below 0, so x - 128 starts again at 255: divide first.": (x - 128) / 128,
+        "a byte cannot go below 0, so x - 127 starts again at 255: divide first, by half of 255.": (x - 127) / 128,
+        "a byte cannot go below 0, so 0 - 127 starts again at 255. Divide x by half of 255 first.": (x - 127) / 127,
+        "a byte cannot go below 0, so 0 - 128 starts again at 255. Divide x by half of 255 first.": (x - 128) / 127,
+        "a byte can be neither above 255 nor below 0: 2 * x - 255 starts again at both ends. Divide first.": (
+            (2 * x - 255) / 255
+        ),
+        "that takes 1 away, and stretches nothing; and a byte cannot go below 0: 0 - 1 is 255. Divide first.": x - 1,
+        "x // 127 is a whole number, still a byte, and a byte cannot go below 0. Divide with /, by half of 255.": (
+            x // 127 - 1
+        ),
+        "// leaves whole numbers only, so all shades in between are lost. Divide with /.": x // 127.5 - 1,
     }
 
 
@@ -86,6 +106,8 @@ def refused(attempt: str) -> str:
         return f"Not yet: so many words are refused for their number. Find one with at most {MAX_WORDS}."
     try:
         reading = read_for(FRUIT, attempt)
-    except ValueError:
-        return RIGHT
+    except ValueError as error:
+        double = any(len({*words} & {*group}) > 1 for group in (KINDS, COLOURS, BACKGROUNDS, filter(None, SIZES)))
+        reason = str(error).split(" Did you mean")[0]
+        return RIGHT if double else f"{RIGHT} It is refused: {reason}"  # of two colours one sees why
     return f'Not yet: this one is drawn. It is read as "{reading.caption}", in which nothing contradicts anything.'

@@ -34,6 +34,7 @@ def add_noise(x0, t, eps):
             (1 - by_colour) * x0 + by_colour * eps
         ),
         "every picture got the first picture's level.": (1 - t[0]) * x0 + t[0] * eps,
+        "the noise is clamped: it may leave [-1, 1]. Only clean pictures stay inside.": left + t * eps.clamp(-1, 1),
         "the noise is missing from your x_t: where is eps?": left,
     }
 

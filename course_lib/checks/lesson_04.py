@@ -89,10 +89,12 @@ WALKS = {
 def generate_with_two(first, second, x_1, levels, change):
     """Lesson 04: the loop with two networks, one for much noise and one for little."""
 
-    def loop(choose=lambda t, s: t > change, guess=lambda net, x_t, t, s: net(x_t, t), levels=levels):
+    def loop(
+        choose=lambda t, s: t > change, guess=lambda net, x_t, t, s: net(x_t, t), levels=levels, step=denoise_step
+    ):
         x_t = x_1
         for t, s in pairwise(levels):
-            x_t = denoise_step(x_t, guess(first if choose(t, s) else second, x_t, t, s), t, s)
+            x_t = step(x_t, guess(first if choose(t, s) else second, x_t, t, s), t, s)
         return x_t
 
     return {
@@ -104,6 +106,12 @@ def generate_with_two(first, second, x_1, levels, change):
         ),
         "the two networks have changed places: the first is for much noise, t above change.": (
             loop(lambda t, s: t <= change)
+        ),
+        "the two networks have changed places: while t is above change, not below it, the first is asked.": (
+            loop(lambda t, s: t < change)
+        ),
+        "you take the whole guess as the next picture. Only a step towards it is wanted, to the level s.": (
+            loop(step=lambda x_t, x0_hat, t, s: x0_hat)
         ),
         "only the first network is asked. From t = change down, ask the second.": loop(lambda t, s: True),
         "only the second network is asked. While t is above change, ask the first.": loop(lambda t, s: False),

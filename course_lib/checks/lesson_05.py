@@ -1,5 +1,6 @@
 """The exercises of lesson 05: tokens, captions dropped whole, and two captions with one vector."""
 
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 
@@ -79,15 +80,20 @@ def drop_captions(tokens, u, rate):
 
 
 _denoiser = cache(load_denoiser)
-NEARLY = 0.99  # cosine of two vectors that are nearly the same
+ROUNDING = 1e-4  # two sums of the same vectors in another order differ by less
 CONFUSED = ("a red apple on a green apple", "a green apple on a red apple")
 
 
 @torch.no_grad()
-def alike(captions: list[str]) -> float:
-    """Cosine of the vectors that the shipped network makes of two captions."""
-    vectors = _denoiser().caption(encode(captions, VOCABULARY))
-    return F.cosine_similarity(vectors[0], vectors[1], dim=0).item()
+def alike(captions: list[str]) -> tuple[bool, float]:
+    """Whether the shipped network makes the same vector of two captions, up to rounding, and their cosine."""
+    one, other = _denoiser().caption(encode(captions, VOCABULARY))
+    return bool((one - other).abs().max() < ROUNDING), F.cosine_similarity(one, other, dim=0).item()
+
+
+def _pairs(words: list[str]) -> Counter:
+    """How often each word stands before each other; the last one stands before "", no word."""
+    return Counter(zip(words, [*words[1:], ""], strict=True))
 
 
 @check(Exercise(CONFUSED))
@@ -109,7 +115,10 @@ def same_vector(attempt) -> str:
         return "Not yet: both captions must have the very same words, in another order."
     if not {*words[0]} & {*COLOURS, *KINDS}:
         return "Not yet: these ask for nothing. Take a colour or a fruit into them."
-    if (cosine := alike([*attempt])) < NEARLY:
-        hint = "The encoder notes each word with the one after it. Which of these pairs do your captions share?"
-        return f"Not yet: the cosine of their vectors is {cosine:.2f}, and {NEARLY} is wanted. {hint}"
+    same, cosine = alike([*attempt])
+    if not same:
+        word, after = next(iter(_pairs(words[0]) - _pairs(words[1])))
+        pair = f'"{word} {after}"' if after else f'"{word}" at the end'
+        hint = f"The encoder notes each word with the one after it, and {pair} is in your first caption only."
+        return f"Not yet: these are two vectors, of cosine {min(cosine, 0.9999):.4f}. {hint}"
     return RIGHT

@@ -45,6 +45,9 @@ def scale_of(u, c, guess):
         "that gives nan: where the words change nothing you divide 0 by 0. Leave those pixels out.": (
             ((guess - u) / way).mean()
         ),
+        "where ups and downs cancel, both sums are 0, and 0 / 0 is nan: multiply by c - u first, then sum.": (
+            (guess - u).sum() / way.sum()
+        ),
         "a length has no sign: for a guess that turns away from the words, w is below 0.": abs(w),
         "that is w - 1: you measured from c. Guidance starts at u.": w - 1,
         "that is 1 - w: u and c have changed places.": 1 - w,

@@ -1,23 +1,20 @@
-"""The exercises of lesson 08: the order of a sampler, the guess that lands in a given place, eight good levels."""
+"""The exercises of lesson 08: the order of a sampler, what a walk costs, the steps worth four of a student."""
 
 import functools
 import math
 from collections.abc import Sequence
-from itertools import pairwise
-from numbers import Real
+from numbers import Integral
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.beyond import solvers
 from course_lib.captions import encode
 from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, exercise
 from course_lib.classroom.wording import shown
 from course_lib.fruit.prompts import phrasings
-from course_lib.fruit.words import TRAINING_PAIRS, VOCABULARY
-from course_lib.noise import noise_levels
-from course_lib.sample import denoise_step, generate
+from course_lib.fruit.words import HELD_OUT_PAIRS, VOCABULARY
+from course_lib.sample import generate
+from course_lib.tools.files import DATA
 from course_lib.weights import load_denoiser
 
 ERRORS = {
@@ -51,78 +48,91 @@ def order_of(n, error_n, m, error_m):
     }
 
 
-g = torch.Generator().manual_seed(8)
-X_T, X_S = torch.randn(2, 2, 3, 4, 4, generator=g)
-LANDINGS = {
-    "a step from t = 0.75 to s = 0.5": (X_T, X_S, 0.75, 0.5),
-    "the first step, from t = 1 to s = 0.75": (X_T, X_S, 1.0, 0.75),
-    "the last step, from t = 0.5 to s = 0": (X_T, X_S, 0.5, 0.0),
+FOUR = [1.0, 0.75, 0.5, 0.25, 0.0]  # the levels of four steps
+WALKS = {
+    "4 plain steps, guided for 0.25 < t <= 0.75": (FOUR, 0.25, 0.75, False),
+    "4 of Heun's steps, guided for 0.5 < t <= 1": (FOUR, 0.5, 1.0, True),
+    "4 plain steps, never guided": (FOUR, 0.0, 0.0, False),
+    "18 of Heun's steps, never guided": ([1 - i / 18 for i in range(19)], 0.0, 0.0, True),
+    "3 of Heun's steps, always guided": ([1.0, 0.5, 0.125, 0.0], 0.0, 1.0, True),
+    "a single one of Heun's steps, always guided": ([1.0, 0.0], 0.0, 1.0, True),
 }
 
 
-def _landing(x_t: Tensor, x_s: Tensor, t: float, s: float) -> Tensor:
-    return (x_s - s / t * x_t) / (1 - s / t)
+def _cost(levels: Sequence[float], low: float, high: float, heun: bool) -> int:
+    asked = [*levels[:-1], *(levels[1:-1] if heun else [])]
+    return sum(2 if low < t <= high else 1 for t in asked)
 
 
-@exercise(_landing, LANDINGS)
-def landing_guess(x_t, x_s, t, s):
-    """Lesson 08: the guess with which the plain step from x_t, at level t, lands on x_s, at level s."""
-    kept = s / t
+@exercise(_cost, WALKS)
+def cost_of_walk(levels, low, high, heun):
+    """Lesson 08: how many guesses a walk over some levels costs, with guidance in between and Heun's steps or not."""
+    begun, ended = levels[:-1], levels[1:-1] if heun else []
+    asked = [*begun, *ended]
+
+    def total(asked, guided=lambda t: low < t <= high, others=1):
+        return sum(2 if guided(t) else others for t in asked)
+
     return {
-        "that is where the step lands. The guess lies further on, but for s = 0.": x_s,
-        "you take a step towards x_s. The question is which guess would take you there: solve for it.": (
-            x_s + kept * (x_t - x_s)
+        "you count the levels. At the last of them, 0, the picture is finished, and there is nothing to guess.": (
+            total([*levels, *ended])
         ),
-        "that is 1 - s / t of the guess: divide by it.": x_s - kept * x_t,
-        "only s / t of x_t is left in x_s: take that away, not all of it.": (x_s - x_t) / (1 - kept),
-        "the two shares have changed places: s / t is that of x_t, 1 - s / t that of the guess.": (
-            (x_s - (1 - kept) * x_t) / kept if s else x_s * torch.nan
+        "Heun's last step ends at level 0. No noise is left there, so it is asked only where it begins.": (
+            total([*begun, *(levels[1:] if heun else [])])
         ),
-        "you keep s of x_t. A step from level t keeps s / t of it.": (x_s - s * x_t) / (1 - s),
-        "the sign is wrong: what is left of x_t has to be taken away from x_s.": (x_s + kept * x_t) / (1 - kept),
+        "you double the count for Heun's steps. Look where each second guess is made: some are unlike the first.": (
+            total(begun) * (1 + heun)
+        ),
+        "a second guess of Heun's is made at s: whether it is guided depends on s, not on t.": (
+            total([*begun, *(begun[:-1] if heun else [])])
+        ),
+        "at t = low itself the guidance rests already: it is on where low < t <= high.": (
+            total(asked, lambda t: low <= t <= high)
+        ),
+        "at t = high itself the guidance is on: low < t <= high.": total(asked, lambda t: low < t < high),
+        "guidance does not cost two guesses everywhere: outside its levels one is enough.": (
+            total(asked, lambda t: high > low)
+        ),
+        "outside the levels of guidance the network is asked too, once.": total(asked, others=0),
+        "the second guess that guidance needs is missing.": len(asked),
+        "the second guess of Heun's steps is missing.": total(begun),
+        "you count Heun's second guess where the steps are plain, too.": total([*begun, *levels[1:-1]]),
     }
 
 
-EVEN = 12  # even steps, which eight of one's own are to surpass
+MANY, FEW, ABOUT = 50, 4, 0.25  # the teacher's whole walk, the student's, and how nearly as far is as far
 
 
 @functools.cache
-def _asked() -> tuple:
-    """The denoiser, the tokens of sixteen captions, and the end of their roads, those of the lesson."""
-    denoiser = load_denoiser()
-    tokens = encode([phrasings(*pair)[1] for pair in TRAINING_PAIRS[::3][:16]], VOCABULARY)
-    options = dict(generator=torch.Generator().manual_seed(0), steps=128, guidance_scale=1)
-    return denoiser, tokens, generate(denoiser, tokens, step=solvers.second_order_step(), **options)
+def _networks() -> tuple:
+    """Teacher, student, and the tokens of the eight held-out pairs, those of the lesson."""
+    tokens = encode([phrasings(*pair)[1] for pair in HELD_OUT_PAIRS], VOCABULARY)
+    return load_denoiser(), load_denoiser(DATA / "few_steps.safetensors"), tokens
 
 
 @functools.cache
-@torch.no_grad()
-def distance_with(levels: tuple[float, ...]) -> float:
-    """How far from the end of the road plain steps over these levels land: the median of sixteen pictures."""
-    denoiser, tokens, end = _asked()
-    x_t = torch.randn(end.shape, generator=torch.Generator().manual_seed(0))
-    for t, s in pairwise(levels):
-        x_t = denoise_step(x_t, denoiser(x_t, torch.full((len(x_t),), t), tokens), t, s)
-    return (x_t - end).square().mean((1, 2, 3)).sqrt().median().item()
+def _drawn(steps: int, by_student: bool = False) -> Tensor:
+    teacher, student, tokens = _networks()
+    network, w = (student, 1.0) if by_student else (teacher, 2.0)
+    return generate(network, tokens, generator=torch.Generator().manual_seed(0), steps=steps, guidance_scale=w)
 
 
-@check(Exercise([1, 0.96, 0.92, 0.86, 0.78, 0.66, 0.5, 0.25, 0]))
-def eight_levels(attempt):
-    """Lesson 08: nine levels, of eight plain steps, that come nearer to the end of the road than twelve even ones."""
+def far_from_fifty(steps: int, by_student: bool = False) -> float:
+    """How far from the teacher's fifty steps so many of one network land: the median of eight pictures."""
+    return (_drawn(steps, by_student) - _drawn(MANY)).square().mean((1, 2, 3)).sqrt().median().item()
+
+
+@check(Exercise(12))
+def worth_four(attempt):
+    """Lesson 08: the number of the teacher's steps that land about as far from its fifty as four of the student."""
     if attempt is ...:
         return UNTOUCHED
-    attempt = attempt.tolist() if isinstance(attempt, Tensor | np.ndarray) else attempt
-    plain = isinstance(attempt, Sequence) and not isinstance(attempt, str | bytes | range)
-    if not plain or not all(isinstance(t, Real) and not isinstance(t, bool) for t in attempt):
-        return f"Not yet: give a list of nine numbers, from 1 down to 0, not {shown(attempt, 60)}."
-    levels = tuple(map(float, attempt))
-    if len(levels) != 9:
-        return f"Not yet: eight steps have nine levels, and yours are {len(levels)}."
-    if levels[0] != 1 or levels[-1] != 0:
-        return "Not yet: the first level is 1, pure noise, and the last 0, the picture."
-    if not all(t > s for t, s in pairwise(levels)):
-        return "Not yet: each level is lower than the one before it."
-    own, even = distance_with(levels), distance_with(tuple(noise_levels(EVEN).tolist()))
-    if own >= even:
-        return f"Not yet: your eight steps end {own:.3f} from the end of the road, twelve even ones {even:.3f}."
-    return RIGHT
+    if isinstance(attempt, bool) or not isinstance(attempt, Integral):
+        return f"Not yet: give the number of steps, such as my_steps = 30, not {shown(attempt, 60)}."
+    if not 1 <= attempt <= MANY:
+        return f"Not yet: the number of steps is from 1 to {MANY}."
+    teacher, student = far_from_fifty(int(attempt)), far_from_fifty(FEW, by_student=True)
+    if abs(teacher / student - 1) <= ABOUT:
+        return RIGHT
+    found = f"with {attempt} of its steps the teacher lands {teacher:.2f} away, the student {student:.2f}."
+    return f"Not yet: {found} " + ("Take more." if teacher > student else "Fewer will do.")

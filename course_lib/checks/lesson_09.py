@@ -63,6 +63,8 @@ PAIRS = {
     "a curve with a peak at step 1, and apart again at the end": (torch.tensor([4.0, 3.0, 1.0, 0.5, 0.2]), HEALTHY),
     "a curve that lies elsewhere from the first step on": (torch.tensor([8.0, 4.0, 0.5, 0.8, 0.6]), HEALTHY),
     "a curve that is 0.08 too high throughout": (HEALTHY + 0.08, HEALTHY),
+    "a curve that is 10.5 % too high throughout": (1.105 * HEALTHY, HEALTHY),
+    "a curve that is 9.5 % too low throughout": (0.905 * HEALTHY, HEALTHY),
 }
 
 
@@ -88,6 +90,7 @@ def parting(curve, healthy):
         "more than 0.1 away is not more than 10 % away: compare with 0.1 times the healthy loss.": (
             _stays((curve - healthy).abs() > 0.1)
         ),
+        "that is 10 % of the curve: take 10 % of the healthy loss.": _stays((curve - healthy).abs() > 0.1 * curve),
         "that is the last step at which they are together. They part one step later.": end - 1,
         "count steps from 0.": end + 1,
         "that is how many steps they are apart. At which step does that begin?": len(curve) - end,

@@ -40,6 +40,9 @@ def put_back(x_s, x0, eps, s, known):
         "you kept the wrong part: where `known` is true, the old picture belongs.": torch.where(known, x_s, right),
         "that is the old picture everywhere. Where it is not known, x_s stays.": right,
         "that is x_s, with nothing put back.": x_s,
+        "x_s got noise too, but it is at the level s already. Only the old picture needs it.": (
+            torch.where(known, right, (1 - s) * x_s + s * eps)
+        ),
         "the shares have changed places: at s = 0 the old picture must stand there without noise.": (
             torch.where(known, s * x0 + (1 - s) * eps, x_s)
         ),

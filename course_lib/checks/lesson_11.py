@@ -1,6 +1,7 @@
 """The exercises of lesson 11: attention by hand, and a sentence that is hard to draw."""
 
 import math
+import re
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, check, exercise
 from course_lib.classroom.wording import shown
 from course_lib.fruit.scene_pictures import scene_tokens
 from course_lib.fruit.scene_prompts import understand
+from course_lib.fruit.words import BACKGROUNDS, COLOURS, KINDS, NAMES, SCENE_BACKGROUNDS
 from course_lib.judging.scene_exam import judge_pictures
 from course_lib.sample import generate
 from course_lib.weights import load_scene_denoiser, load_scene_judge
@@ -85,10 +87,37 @@ def shares_of_those_there(scores, there):
         "the wrong words are left out: `there` says which ones are there, ~there which are not.": (
             scores.masked_fill(there, -1e9).softmax(dim=1)
         ),
+        "`there` is turned round: only missing words were to get -inf, and `~there` says which are missing.": (
+            scores.masked_fill(there, -math.inf).softmax(dim=1)
+        ),
         "what the missing words had is now dealt out evenly. The others must keep their proportions.": (
             after + (1 - after.sum(1, keepdim=True)) * there / there.sum()
         ),
     }
+
+
+NUMBERS = {"three", "four", "five", "six", "seven", "eight", "nine", "ten"}
+ORDER = (
+    "Name one to three fruits, each as size, colour, kind, "
+    'with one and the same joining word between them, such as "and".'
+)
+
+
+def _unread(sentence: str, error: ValueError) -> str:
+    """Why a sentence is not understood."""
+    words = re.findall(r"\w+", sentence.casefold())
+    if number := next((word for word in words if word in NUMBERS or (word.isdecimal() and word not in "012")), None):
+        return f'it never learned "{number}": it counts to two. For three, name each, with "and" between them.'
+    fruits = {*KINDS, *(name.plural for name in NAMES.values())}
+    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if word in BACKGROUNDS and word not in COLOURS and (after in fruits or before in ("is", "are")):
+            return f"{word} is a background, and no colour of a fruit. The colours are {', '.join(COLOURS)}."
+    if (behind := re.search(r"(\w+) background", " ".join(words))) and behind[1] not in SCENE_BACKGROUNDS:
+        return f"{behind[1]} is no background. There are {', '.join(SCENE_BACKGROUNDS)}."
+    if sum(word in KINDS for word in words) > 3:
+        return "those are more than three fruits. Three are hard enough."
+    reason = str(error).split(" Ask for ")[0].split(" It knows")[0]
+    return f"{reason} {ORDER}" if "not in an order" in reason else reason
 
 
 @check(Exercise("a red apple and a yellow lemon and a green pear"))
@@ -101,7 +130,7 @@ def hard_sentence(attempt: str) -> str:
     try:
         asked = understand(attempt)
     except ValueError as error:
-        return f"Not yet: {error}"
+        return f"Not yet: {_unread(attempt, error)}"
     if not all(thing["kind"] and thing["colour"] for thing in asked.things):
         return "Not yet: name the kind and the colour of each fruit, or nobody can say what would be right."
     painted = generate(

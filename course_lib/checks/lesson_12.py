@@ -1,6 +1,7 @@
 """The exercises of lesson 12: pictures and words of one's own."""
 
 import functools
+from collections.abc import Callable
 
 import torch
 
@@ -36,6 +37,7 @@ def crop_and_scale(pixels):
     top, left = ((length - side + 1) // 2 for length in pixels.shape[1:])
     late = pixels[:, top : top + side, left : left + side]
     middle = (cropped_and_scaled(pixels) + 1) * 127.5  # still bytes
+    whole = middle.round().to(torch.uint8)
     return {
         "your square is cut from the top left corner. Leave the same margin on both sides.": top_left / 127.5 - 1,
         "your square is cut from the bottom right corner.": bottom_right / 127.5 - 1,
@@ -43,11 +45,23 @@ def crop_and_scale(pixels):
         "your picture lies in [0, 1]. Black must become -1: double it, minus 1.": middle / 255,
         "your picture lies in [0, 2]: take 1 away at the end.": middle / 127.5,
         "the middle is right, but the values are still bytes, from 0 to 255.": middle,
+        "a byte cannot go below 0, so pixels - 128 starts again at 255: divide first.": (whole - 128) / 128,
+        "a byte cannot hold more than 255, so 2 * pixels starts again at 0. Divide first.": 2 * whole / 255 - 1,
         "your picture lies in [-1, 0]: divide by half of 255.": middle / 255 - 1,
     }
 
 
-@exercise(vocabulary_of, CAPTIONS)
+def _unsorted(result, again: Callable) -> str | None:
+    if isinstance(result, set | frozenset):
+        return "a set has no order, so no word has a place. Give a list."
+    if isinstance(result, list | tuple) and all(isinstance(word, str) for word in result):
+        words = [word for word in result if word]
+        if words != sorted(words):
+            return "your words are not sorted, and a set gives them in any order. Sort them."
+    return None
+
+
+@exercise(vocabulary_of, CAPTIONS, odd=_unsorted)
 def build_vocabulary(captions):
     """Lesson 12: all words of some captions, each once, sorted, with the empty word in front."""
     words = [word for caption in captions for word in split_words(caption)]
@@ -55,7 +69,6 @@ def build_vocabulary(captions):
     return {
         'token 0 is taken: put the empty word "" in front.': tuple(sorted(set(words))),
         "a word that occurs twice has two tokens. Use a set.": ("", *sorted(words)),
-        "your words are in the order they came. Sort them.": ("", *dict.fromkeys(words)),
         '"Red" and "red", "house," and "house" are the same word: cut captions up with `split_words`.': raw,
         'the empty word "" belongs in front, at place 0.': (*sorted(set(words)), ""),
         "those are whole captions: cut each into words first.": ("", *sorted(set(captions))),

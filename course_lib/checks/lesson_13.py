@@ -1,6 +1,6 @@
 """The exercises of lesson 13: one guess in several notations, and the levels that a scheduler visits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from numbers import Real
 
@@ -57,7 +57,13 @@ def eps_from_velocity(x_t, velocity, t):
     }
 
 
-@exercise(as_ours, MIXTURES)
+def _not_two(result, again: Callable) -> str | None:
+    if not isinstance(result, list | tuple) or len(result) != 2:
+        return "return two things: x_t and t."
+    return None
+
+
+@exercise(as_ours, MIXTURES, odd=_not_two)
 def ours_from_any(x, a, b):
     """Lesson 13: any mixture of picture and noise as one of ours, with its level."""
     length = (a**2 + b**2).sqrt()
@@ -65,6 +71,16 @@ def ours_from_any(x, a, b):
         "your level is that of the picture: t is the share of the noise.": (x / (a + b), a / (a + b)),
         "x is not scaled yet: in our mixture the two factors sum to one.": (x, b / (a + b)),
         "b is a share only where a and b sum to one. Here, what is b of the whole?": (x / (a + b), b),
+        "b is a share only where a and b sum to one, and x is not scaled yet: both need a + b.": (x, b),
+        "b / a compares the noise with the picture, and has no end. What is b of the whole, a + b?": (
+            x / (a + b),
+            b / a,
+        ),
+        "b / a compares the noise with the picture. Divide by the whole, a + b, and x as well.": (x, b / a),
+        "x / a leaves 1 of the picture, and b / a of the noise. Our factors sum to one: divide by a + b.": (
+            x / a,
+            b / a,
+        ),
         "the squares of our factors do not sum to one, the factors do. Divide by a + b.": (x / length, b / length),
         "your level is right, but x must be divided by the same number, a + b.": (x / length, b / (a + b)),
         "divide x by a + b, not multiply.": (x * (a + b), b / (a + b)),
