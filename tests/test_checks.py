@@ -690,6 +690,13 @@ def test_a_right_answer_is_right_in_any_form(capsys, check, answer):
         (checks.guess_behind, lambda x_t, x_s, t, s: x_s, "Only the last step"),
         (checks.generate_with_two, lambda a, b, x, levels, change: by_turns(a, a, x, levels, change), "only the first"),
         (checks.generate_with_two, lambda a, b, x, levels, change: by_turns(b, a, x, levels, change), "changed places"),
+        (
+            checks.smooth_behind,
+            lambda x, over: torch.stack(
+                [x[max(0, i - over // 2) : i - over // 2 + over].mean() for i in range(len(x))]
+            ),
+            "looks ahead",
+        ),
         (checks.scale_of, lambda u, c, guess: ((guess - u) / (c - u)).mean(), "gives nan"),
         (checks.scale_of, lambda u, c, guess: (guess - u).mean() / (c - u).mean(), "both sums are 0"),
         (checks.generate_with_two, swapped_by_less, "changed places"),

@@ -167,7 +167,7 @@ def test_the_numbers_of_attention_are_right():
     wanted += [f"{n:.0f}" for n in (*diagrams.KEYS.flatten().tolist(), *diagrams.VALUES.flatten().tolist())]
     told = [text for text in said(diagrams.attention()) if text.replace(".", "").isdigit()]
     assert sorted(told) == sorted(wanted)
-    assert "0.95 \\times 4 + 0.05 \\times 0 = 3.81" in " ".join(said(diagrams.attention()))
+    assert "0.953 \\times 4 + 0.047 \\times 0 = 3.81" in " ".join(said(diagrams.attention()))
     assert "place 3: 0.50 and 0.50" in diagrams.attention().alt
 
 

@@ -32,7 +32,7 @@ SLIPS = {  # what a beginner meant by what Python or PyTorch complains about
     "bitwise_xor": "to square in Python, write ** 2",
     "unsupported operand type(s) for ^": "to square in Python, write ** 2",
     "Boolean value of Tensor": "max, min and if look at one number; for each number of a tensor write t.clamp(min=0.3)",
-    "ZeroDivisionError": "is a fraction upside down?",
+    "ZeroDivisionError": "is a fraction upside down, or does what stands below it cancel to 0?",
     "non-singleton dimension": "which axes should line up? t[:, None, None, None] has shape (B, 1, 1, 1)",
 }
 WARNED = r"(std|var).*degrees of freedom"  # of the width of one number: what is wrong is told by the check, not in red

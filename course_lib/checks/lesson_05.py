@@ -19,6 +19,7 @@ SPLIT = {f'"{caption}"': (caption.split(),) for caption in CAPTIONS}
 TWELVE = encode(["red apple", "a small yellow lemon", "blue grapes", "an orange"] * 3, VOCABULARY)
 U = torch.rand(12, generator=torch.Generator().manual_seed(5))
 RATES = {f"twelve captions and rate = {rate}": (TWELVE, U, rate) for rate in (0.5, 0.2, 0.0, 1.0)}
+RATES["a rate that one of the numbers equals"] = TWELVE, U, U[3].item()
 
 
 def _row(result):

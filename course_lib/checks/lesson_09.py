@@ -38,7 +38,7 @@ def smooth_behind(losses, over):
     known = (kept + 1).clamp(max=over)
     return {
         "your curve looks ahead: it averages over steps that come later. End each slice at the step itself.": (
-            _windows(losses, -(over // 2), over - over // 2) if over > 1 else _windows(losses, 0, 2)
+            _windows(losses, -(over // 2), over - over // 2)
         ),
         "your curve looks ahead: each mean begins at its step. It must end there.": _windows(losses, 0, over),
         "the first steps are too low: they have fewer losses to add up, so divide by how many there are.": (

@@ -306,8 +306,8 @@ def attention() -> Figure:
         _arrow(ax, (x, 5.65 - 2 * high - 0.05), (x, middle + 0.16), GREEN)
     _arrows(ax, middle, *((x, x + 0.97) for x in (3.1, 5.95, 8.85)))
     (a, b), (first, second) = scores[0].tolist(), shares[0].tolist()
-    rounded = f"$e^{{{a:.0f}}} / (e^{{{a:.0f}}} + e^{{{b:.0f}}}) = {first:.2f}$"
-    mixed = f"${first:.2f} \\times {VALUES[0, 0]:.0f} + {second:.2f} \\times {VALUES[1, 0]:.0f} = {result[0, 0]:.2f}$"
+    rounded = f"$e^{{{a:.0f}}} / (e^{{{a:.0f}}} + e^{{{b:.0f}}}) = {first:.3f}$"
+    mixed = f"${first:.3f} \\times {VALUES[0, 0]:.0f} + {second:.3f} \\times {VALUES[1, 0]:.0f} = {result[0, 0]:.2f}$"
     _write(ax, (WIDE / 2, 0.28), f"place 1:   {rounded}   and so   {mixed}")
     said = "; ".join(f"place {i + 1}: {a:.2f} and {b:.2f}" for i, (a, b) in enumerate(shares.tolist()))
     found = "; ".join(f"{a:.2f}, {b:.2f}" for a, b in result.tolist())
