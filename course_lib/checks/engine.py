@@ -289,7 +289,7 @@ def _settings_kept() -> Iterator[None]:
             torch.set_default_device(None if device.type == "cpu" else device)
 
 
-def _call(attempt: Callable, arguments: tuple, name: str):
+def call(attempt: Callable, arguments: tuple, name: str):
     """What an attempt gives back for these arguments of a case; raises _Stopped, whatever it raises."""
     try:
         with _settings_kept(), warnings.catch_warnings():
@@ -317,13 +317,13 @@ def _tried(attempt: Callable, known: Exercise) -> str:
     results, changed = [], False
     for name, arguments in known.cases.items():
         copies = _copied(arguments)
-        given = _call(attempt, copies, name)
+        given = call(attempt, copies, name)
         if _untouched(attempt, given):
             return UNTOUCHED
         if given is None:
             return f"Not yet: for {name}, your function gives nothing back: is there a `return`?"
         result = known.read(_plain(given))
-        again = functools.partial(_call, attempt, _copied(arguments), name)
+        again = functools.partial(call, attempt, _copied(arguments), name)
         if problem := _not_run(given) or known.odd(result, lambda again=again: known.read(_plain(again()))):
             return f"Not yet: {problem}"
         changed = changed or any(map(_changed, copies, arguments))

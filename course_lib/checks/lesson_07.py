@@ -6,7 +6,7 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, _call, _not_run, _untouched, check, exercise
+from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, _not_run, _untouched, call, check, exercise
 from course_lib.classroom.wording import shown
 from course_lib.fruit.pictures import draw_many, random_fruits
 from course_lib.fruit.words import ALL_PAIRS
@@ -112,7 +112,7 @@ def fools_the_panel(attempt):
         return f"Not yet: give the function itself, without calling it, not {shown(attempt, 60)}."
     real, _, others = _drawn()
     with torch.random.fork_rng(devices=[]):
-        forged = _call(attempt, (real.clone(),), "256 drawings")
+        forged = call(attempt, (real.clone(),), "256 drawings")
     if _untouched(attempt, forged):
         return UNTOUCHED
     if problem := _not_run(forged):

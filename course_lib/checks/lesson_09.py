@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, _call, check, exercise
+from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, call, check, exercise
 from course_lib.classroom import broken
 from course_lib.classroom.wording import shown
 from course_lib.fruit.pictures import caption_tokens, draw_many, random_fruits
@@ -173,7 +173,7 @@ def broken_run(attempt):
     if fault == broken.HEALTHY:
         return "Not yet: that is the healthy run. Change one thing."
     with torch.random.fork_rng(devices=[]):
-        ratio = _call(_ends_at, (fault,), "the first steps of this run") / _healthy_end()
+        ratio = call(_ends_at, (fault,), "the first steps of this run") / _healthy_end()
     here = "above" if ratio > 1 + SAME else "below" if ratio < 1 - SAME else "same"
     told = f"the loss ends at {ratio:.2f} times the healthy one" if ratio < 1000 else "the loss grows without end"
     if here != said.strip().casefold():

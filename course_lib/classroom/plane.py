@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from course_lib.classroom.show import FONT, OWN_STYLE, Figure
 from course_lib.fruit.drawing import Fruit, layers
-from course_lib.noise import Levels, Model, Tokens, check_number, expand_level, noise_levels, told
+from course_lib.noise import Levels, Model, Tokens, add_noise, check_number, expand_level, noise_levels, told
 from course_lib.sample import Frame, denoise_step
 
 Points = Tensor  # (B, 2, 1, 1) float32, right and up; those of the two fruits lie in [-1, 1]
@@ -182,7 +182,7 @@ def arrows(model: Model, x0: Points, levels: Sequence[float], *, seed: int = 0, 
     x0_60 = x0[torch.randperm(len(x0), generator=g)[:60]]
     eps = torch.randn(x0_60.shape, generator=g)
     for ax, t in zip(axes, levels, strict=True):
-        x_t = (1 - t) * x0_60 + t * eps
+        x_t = add_noise(x0_60, t, eps)
         with torch.no_grad():
             x0_hat = guessed[f"t = {t:g}"] = model(x_t, t)
         (x, y), (to_x, to_y) = x_t.flatten(1).T.numpy(), x0_hat.flatten(1).T.numpy()

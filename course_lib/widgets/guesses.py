@@ -13,8 +13,8 @@ MADE: dict[str, str] = {}  # what was guessed in this kernel
 HAPPENED: dict[str, str] = {}  # what was told of it
 
 NONE_MADE = (
-    "You made no guesses this time. You may go back and make some: "
-    "what one has guessed at first, rightly or wrongly, one remembers better."
+    "You made no guesses this time. You can go back and make some: "
+    "what you guessed first, right or wrong, you remember better."
 )
 NO_SCORE = "This is no score: a guess that went wrong shows where there was something to learn."
 ACTED_ON = str.maketrans({c: "\\" + c for c in "\\`*_[]|~$"})  # by Markdown, in the middle of a line
