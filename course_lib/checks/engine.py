@@ -135,7 +135,7 @@ def exercise(answer: Callable, cases: dict[str, tuple], **options: Callable) -> 
 def _stub(): ...
 
 
-def _untouched(attempt: Callable, result) -> bool:
+def untouched(attempt: Callable, result) -> bool:
     """A function that does nothing, or gives `...` back."""
     code = getattr(attempt, "__code__", None)
     return result is ... or (result is None and code and len(code.co_code) == len(_stub.__code__.co_code))
@@ -303,7 +303,7 @@ def call(attempt: Callable, arguments: tuple, name: str):
         raise _Stopped(f"Not yet: for {name}, your function stops with {said}{slip}") from error
 
 
-def _not_run(given) -> str | None:
+def not_run(given) -> str | None:
     """What to say of a function that has not run when it is called, for it holds `async` or `yield`."""
     if inspect.iscoroutine(given):
         given.close()  # else Python warns
@@ -318,13 +318,13 @@ def _tried(attempt: Callable, known: Exercise) -> str:
     for name, arguments in known.cases.items():
         copies = _copied(arguments)
         given = call(attempt, copies, name)
-        if _untouched(attempt, given):
+        if untouched(attempt, given):
             return UNTOUCHED
         if given is None:
             return f"Not yet: for {name}, your function gives nothing back: is there a `return`?"
         result = known.read(_plain(given))
         again = functools.partial(call, attempt, _copied(arguments), name)
-        if problem := _not_run(given) or known.odd(result, lambda again=again: known.read(_plain(again()))):
+        if problem := not_run(given) or known.odd(result, lambda again=again: known.read(_plain(again()))):
             return f"Not yet: {problem}"
         changed = changed or any(map(_changed, copies, arguments))
         answer = known.answer(*arguments)

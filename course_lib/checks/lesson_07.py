@@ -6,7 +6,7 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, _not_run, _untouched, call, check, exercise
+from course_lib.checks.engine import RIGHT, UNTOUCHED, Exercise, call, check, exercise, not_run, untouched
 from course_lib.classroom.wording import shown
 from course_lib.fruit.pictures import draw_many, random_fruits
 from course_lib.fruit.words import ALL_PAIRS
@@ -31,7 +31,7 @@ def _width(x: Tensor) -> Tensor:
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
-    return (a.mean() - b.mean()) ** 2 + (_width(a) - _width(b)) ** 2
+    return measure.frechet_distance_1d(a.mean(), _width(a), b.mean(), _width(b))
 
 
 @exercise(_distance, SETS)
@@ -113,9 +113,9 @@ def fools_the_panel(attempt):
     real, _, others = _drawn()
     with torch.random.fork_rng(devices=[]):
         forged = call(attempt, (real.clone(),), "256 drawings")
-    if _untouched(attempt, forged):
+    if untouched(attempt, forged):
         return UNTOUCHED
-    if problem := _not_run(forged):
+    if problem := not_run(forged):
         return f"Not yet: {problem}"
     if not isinstance(forged, Tensor) or forged.shape != real.shape or not forged.is_floating_point():
         return f"Not yet: your function must return pictures of shape {tuple(real.shape)}, in [-1, 1]."
