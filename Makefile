@@ -162,7 +162,7 @@ constraints: $(READY)  ## write constraints.txt anew (on Linux): the newest vers
 	mkdir -p build
 	$(PYTHON) -m pip install --quiet --dry-run --ignore-installed --report build/newest.json --target build/newest \
 	    --python-version 3.11.0 --only-binary=:all: --no-build-isolation \
-	    "torch===$$(sed -n 's/^torch==//p' constraints.txt)" pip setuptools '.[test,browser]'
+	    "torch===$$(sed -n 's/^torch==//p' constraints.txt)" pip setuptools '.[test,browser,site]'
 	{ sed -n '/^#/p' constraints.txt; $(PYTHON) -c "$$print_pins"; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 

@@ -4,7 +4,7 @@ import signal
 import sys
 
 from course_lib.commands.main import main
-from course_lib.commands.runs import ENDING
+from course_lib.tools.runs import ENDING
 
 if __name__ == "__main__":
     status = main()

@@ -8,7 +8,6 @@ from training import train_on
 from course_lib import sample, weights
 from course_lib.beyond.distill import HALVINGS, dealt_levels, distillation_loss, stages, two_step_target
 from course_lib.commands import main as cli
-from course_lib.commands.runs import claimed
 from course_lib.fruit.pictures import Pictures
 from course_lib.fruit.words import HELD_OUT_PAIRS, TRAINING_PAIRS
 from course_lib.fruit.worlds import FRUIT
@@ -16,6 +15,7 @@ from course_lib.model import Denoiser
 from course_lib.noise import add_noise, noise_levels
 from course_lib.sample import denoise_step, generate, guided, sampling_of
 from course_lib.tools.files import read_tensors, write_tensors
+from course_lib.tools.runs import claimed
 from course_lib.train import random_batches, train
 from course_lib.widgets.prompt_box import PromptBox
 

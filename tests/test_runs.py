@@ -15,11 +15,12 @@ import torch
 
 from course_lib.captions import null_tokens
 from course_lib.commands import main as cli
-from course_lib.commands import runs, train
+from course_lib.commands import train
 from course_lib.fruit.words import VOCABULARY
 from course_lib.judging.counts import Score
 from course_lib.model import Denoiser
 from course_lib.own.houses import write_folder
+from course_lib.tools import runs
 from course_lib.tools.files import DATA, PACKAGE, read_tensors
 from course_lib.train import Run
 from course_lib.train import train as core_train
@@ -188,7 +189,7 @@ def test_a_folder_in_use_is_refused(tmp_path, capsys, monkeypatch, locks):
 
 @pytest.mark.skipif(runs.fcntl is None, reason="Windows lets go of its file itself")
 def test_a_process_that_is_killed_leaves_its_folder_free(tmp_path):
-    program = "import sys, time, pathlib; from course_lib.commands.runs import claimed\n"
+    program = "import sys, time, pathlib; from course_lib.tools.runs import claimed\n"
     program += "with claimed(pathlib.Path(sys.argv[1])): print('claimed', flush=True); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", program, tmp_path / "run"], stdout=subprocess.PIPE)
     try:

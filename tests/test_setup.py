@@ -22,8 +22,9 @@ CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
 # Names of distributions that are imported under another name.
 DISTRIBUTIONS = {"PIL": "pillow", "IPython": "ipykernel", "mpl_toolkits": "matplotlib"}
 
-# The packages of course_lib that exist for lessons, and need what the extras classroom and lab bring.
+# The packages of course_lib that need what the extras lab and, for the way out, export bring.
 LESSON_ROOMS = {"classroom", "checks", "widgets"}
+WAY_OUT = {"export", "commands"}
 
 PERMITTED_AT_THE_TOP = {
     "notebooks",
@@ -84,13 +85,13 @@ def with_extras(*extras: str) -> dict[str, Requirement]:
     for extra in waiting:
         for line in EXTRAS[extra]:
             if (requirement := Requirement(line)).name == PROJECT["name"]:
-                waiting += requirement.extras
+                waiting += requirement.extras - {*waiting}
             else:
                 lines.append(line)
     return by_name(lines)
 
 
-CORE, LESSONS, WANTED, ALL = with_extras(), with_extras("lab"), with_extras("test"), with_extras("test", "browser")
+CORE, LESSONS, WANTED, ALL = with_extras(), with_extras("lab"), with_extras("test"), with_extras(*EXTRAS)
 PINS = by_name([line for line in read("constraints.txt").splitlines() if line and not line.startswith("#")])
 
 
@@ -116,7 +117,7 @@ def test_each_dependency_is_pinned_within_its_range(name):
 
 def test_the_core_needs_five_packages_and_each_extra_says_what_it_is_for():
     assert set(CORE) == {"torch", "numpy", "pillow", "safetensors", "tqdm"}
-    assert set(EXTRAS) == {"classroom", "lab", "test", "browser"}
+    assert set(EXTRAS) == {"classroom", "lab", "export", "test", "browser", "site"}
     assert set(LESSONS) - set(with_extras("classroom")) == {"jupyterlab", "diffusers"}
 
 
@@ -204,11 +205,13 @@ def test_the_library_imports_only_what_its_room_may(path):
     """
     room = path.relative_to(ROOT / "course_lib").parts[0]
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    if room in LESSON_ROOMS or room == "commands":
-        undeclared = strangers(imports(tree), LESSONS, closed_rooms=set())
+    if room in LESSON_ROOMS | WAY_OUT:
+        allowed = LESSONS if room in LESSON_ROOMS else with_extras("lab", "export")
+        undeclared = strangers(imports(tree), allowed, closed_rooms=set())
         assert not undeclared, f"imports {sorted(undeclared)}, which pyproject.toml lists neither for core nor for lab"
-    if room not in LESSON_ROOMS:
-        undeclared = strangers(imports(tree, inside_functions=room != "commands"), CORE, closed_rooms=LESSON_ROOMS)
+    if room not in LESSON_ROOMS | {"export"}:
+        closed = LESSON_ROOMS | {"export"}
+        undeclared = strangers(imports(tree, inside_functions=room != "commands"), CORE, closed_rooms=closed)
         assert not undeclared, f"imports {sorted(undeclared)}, which a core installation lacks"
 
 

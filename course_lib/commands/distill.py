@@ -35,7 +35,7 @@ def options(command: Parser) -> None:
 
 def run(args: Args) -> None:
     """Halve the steps again and again, and write the last student to --out."""
-    from course_lib.commands.runs import claimed
+    from course_lib.tools.runs import claimed
 
     with claimed(Path("runs") / args.out.stem):  # an empty folder while this works
         distil(args)
@@ -44,10 +44,10 @@ def run(args: Args) -> None:
 def distil(args: Args) -> None:
     """`run`, with run files that nobody else uses."""
     from course_lib.beyond.distill import HALVINGS, stages
-    from course_lib.commands.runs import stoppable
     from course_lib.fruit.pictures import training_pictures
     from course_lib.fruit.worlds import FRUIT
     from course_lib.tools.files import DATA, checksum
+    from course_lib.tools.runs import stoppable
     from course_lib.train import random_batches, train
     from course_lib.weights import shipped, store
 

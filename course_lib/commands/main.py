@@ -14,7 +14,7 @@ from typing import TextIO
 
 from course_lib.commands import broken, distill, draw, evaluate, generate, judge, pictures, read, train
 from course_lib.commands.options import Parser, check_writable, note
-from course_lib.commands.runs import Stopped, on_signals
+from course_lib.tools.runs import Stopped, on_signals
 
 COMMANDS = (draw, generate, read, train, distill, evaluate, pictures, judge, broken)
 

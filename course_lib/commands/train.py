@@ -230,7 +230,7 @@ def put_aside(path: Path) -> None:
 
 def run(args: Args) -> None:
     """Train, keep the run, its log and the average network in --out."""
-    from course_lib.commands.runs import claimed
+    from course_lib.tools.runs import claimed
 
     check_no_shipped(args.out)
     with claimed(args.out):
@@ -244,11 +244,11 @@ def run(args: Args) -> None:
 def train_in(out: Path, args: Args) -> None:
     """`run`, in a folder that nobody else uses."""
     from course_lib.beyond.quick import in_precision, quick
-    from course_lib.commands.runs import stoppable
     from course_lib.own.folder import changed_words
     from course_lib.tools.bars import progress
     from course_lib.tools.files import read_tensors, whole_file
     from course_lib.tools.processor import precision
+    from course_lib.tools.runs import stoppable
     from course_lib.train import Run, denoising_loss, train
     from course_lib.weights import store
 
