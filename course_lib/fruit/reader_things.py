@@ -96,7 +96,7 @@ def arrange(words: Sequence[str]) -> tuple[list[Thing], str | None]:
         parts, joints = parts[1:], joints[1:]  # "two bananas, one green and one yellow"
     things, several = [], False
     for place, part in enumerate(parts):
-        for word in {*part.words} & {*BACKDROPS}:
+        if word := next((w for w in part.words if w in BACKDROPS), None):
             mended = _rejoin(parts, joints, place, [word])
             raise Fault(
                 f"{word.capitalize()} is a background, and no colour of a fruit that the model learned.", mended
@@ -233,7 +233,8 @@ def _pieces_of(group: Sequence[str]) -> list[list[str]]:
             pieces.append([])
         pieces[-1].append(word)
     if not any(w in KINDS for w in pieces[-1]):
-        pieces[-2] += pieces.pop()
+        rest = pieces.pop()
+        pieces[-1] += rest
     return pieces
 
 

@@ -30,9 +30,9 @@ NOT = _words(
 LIKE = _words("as than like unlike size_of colour_of color_of shape_of")  # what comes after them is only compared with
 COUNTS = {"two": 2, "both": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 COUNTS |= dict.fromkeys(
-    _words("eleven twelve dozen dozens several many few lots multiple hundred hundreds thousand"), 12
+    sorted(_words("eleven twelve dozen dozens several many few lots multiple hundred hundreds thousand")), 12
 )
-COUNTS |= dict.fromkeys(_words("thousands million trio numerous countless"), 12)
+COUNTS |= dict.fromkeys(sorted(_words("thousands million trio numerous countless")), 12)
 
 # Words that mean exactly what a known one means.
 SAME = {name.plural: kind for kind, name in NAMES.items()} | {
@@ -58,10 +58,11 @@ SAME = {name.plural: kind for kind, name in NAMES.items()} | {
     "onto": "on",
 }
 SAME |= dict.fromkeys(
-    _words("big bigger biggest larger largest huge giant enormous great gigantic massive immense vast jumbo"), "large"
+    sorted(_words("big bigger biggest larger largest huge giant enormous great gigantic massive immense vast jumbo")),
+    "large",
 )
 SAME |= dict.fromkeys(
-    _words("little tiny wee mini miniature smaller smallest teeny minuscule petite minute itty bitty"), "small"
+    sorted(_words("little tiny wee mini miniature smaller smallest teeny minuscule petite minute itty bitty")), "small"
 )
 
 # Several words for one, in this order; words with "_" are the reader's own. KIND stands for any kind.
