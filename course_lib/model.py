@@ -29,7 +29,7 @@ class LevelEncoder(nn.Module):
 
     def forward(self, t: Levels, x_t: Pictures) -> Tensor:
         """The levels of some pictures to (B, width) float32."""
-        angle = expand_level(t, x_t).reshape(-1, 1).expand(len(x_t), 1) * self.frequencies
+        angle = expand_level(t, x_t).reshape(-1, 1).expand(x_t.shape[0], 1) * self.frequencies
         return self.mlp(torch.cat([angle.sin(), angle.cos()], dim=1))
 
 
@@ -144,7 +144,7 @@ def check_input(network: nn.Module, x_t: Pictures, tokens: Tokens | None) -> Tok
         raise ValueError(f"x_t must have shape (B, 3, H, W) with H and W multiples of {side}, not {told(x_t)}.")
     if x_t.dtype != dtype:
         raise ValueError(f"x_t is {x_t.dtype}, but this network computes in {dtype}. Write x_t.to({dtype}).")
-    wanted = len(x_t), network.config["max_words"]
+    wanted = x_t.shape[0], network.config["max_words"]
     if tokens is None:
         return torch.zeros(wanted, dtype=torch.int64, device=x_t.device)
     if not isinstance(tokens, Tensor) or tokens.shape != wanted or tokens.dtype not in (torch.int64, torch.int32):

@@ -55,7 +55,7 @@ def expand_level(t: Levels, x: Tensor) -> Tensor:
     Returns (1, 1, ...) or (B, 1, ...), with axes, dtype and device of x. Raises as `as_levels`, and for other shapes.
     """
     t = as_levels(t, x.dtype, x.device)
-    if t.ndim > 1 or (t.ndim == 1 and len(t) not in (1, len(x))):
+    if t.ndim > 1 or (t.ndim == 1 and t.shape[0] not in (1, x.shape[0])):  # `len` would fix the batch of an export
         raise ValueError(f"t has shape {tuple(t.shape)} for {len(x)} pictures. Give one noise level, or {len(x)}.")
     return t.reshape(-1, *[1] * (x.ndim - 1))
 

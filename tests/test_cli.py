@@ -35,7 +35,7 @@ from course_lib.train import Run, random_batches, train
 from course_lib.weights import load_panel, panel_error
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["draw", "generate", "read", "train", "evaluate", "pictures", "judge", "broken", "distill"]
+COMMANDS = ["draw", "generate", "read", "export", "train", "evaluate", "pictures", "judge", "broken", "distill"]
 TinyDenoiser = partial(Denoiser, **FRUIT.settings(), channels=(8, 16), width=32)
 TRAIN = ("train", "--channels", 8, 16)
 

@@ -84,7 +84,7 @@ class WordEncoder(nn.Module):
     def forward(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
         """Tokens to words, (B, L + 1, width), and which of them there are, (B, L + 1) bool."""
         h = self.words(tokens) + self.places.weight[: tokens.shape[1]]
-        h = torch.cat([h, self.nothing.expand(len(h), 1, -1)], dim=1)
+        h = torch.cat([h, self.nothing.expand(h.shape[0], 1, -1)], dim=1)
         known = F.pad(tokens != 0, (0, 1), value=True)
         for look, think in zip(self.look, self.think, strict=True):
             h, _ = look(h, look.norm(h), known)
@@ -158,7 +158,7 @@ class SceneDenoiser(nn.Module):
 def _places(h: Tensor) -> Tensor:
     """Where each place of (B, C, h, w) lies: two channels (B, 2, h, w), from -1 (bottom, left) to 1 (top, right)."""
     v, u = (torch.linspace(-1, 1, side, device=h.device) for side in h.shape[2:])
-    return torch.stack(torch.meshgrid(-v, u, indexing="ij")).expand(len(h), -1, -1, -1)
+    return torch.stack(torch.meshgrid(-v, u, indexing="ij")).expand(h.shape[0], -1, -1, -1)
 
 
 @torch.no_grad()

@@ -69,7 +69,7 @@ class PlaneNet(nn.Module):
     def forward(self, x_t: Points, t: Levels, tokens: Tokens | None = None) -> Points:
         """Guess the clean points; raises ValueError for what are no points, and as `expand_level`."""
         check_points(x_t)
-        t = expand_level(t, x_t).expand(len(x_t), 1, 1, 1)
+        t = expand_level(t, x_t).expand(x_t.shape[0], 1, 1, 1)
         waves = [wave(math.pi * k * t) for k in (0.5, 1, 2) for wave in (torch.sin, torch.cos)]
         return self.layers(torch.cat([x_t, *waves], 1).flatten(1))[..., None, None]
 

@@ -12,12 +12,13 @@ import signal
 import sys
 from typing import TextIO
 
-from course_lib.commands import broken, distill, draw, evaluate, generate, judge, pictures, read, train
+from course_lib.commands import broken, distill, draw, evaluate, export, generate, judge, pictures, read, train
 from course_lib.commands.options import Parser, check_writable, note
 from course_lib.tools.runs import Stopped, on_signals
 
-COMMANDS = (draw, generate, read, train, distill, evaluate, pictures, judge, broken)
+COMMANDS = (draw, generate, read, train, distill, evaluate, export, pictures, judge, broken)
 
+EXTRAS = dict.fromkeys(("onnx", "onnxscript", "onnxruntime"), "export")  # what brings a package; else `classroom` does
 BAD_INPUT = (ValueError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
@@ -87,7 +88,7 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:  # who read our output has seen enough, as `| head` does
         return 141
     except ModuleNotFoundError as error:
-        needs = "pip install 'course-lib[classroom]' brings it."
+        needs = f"pip install 'course-lib[{EXTRAS.get(error.name, 'classroom')}]' brings it."
         note(f"python -m course_lib: this needs {error.name}, which is not installed; {needs}")
         return 2
     except (ValueError, OSError) as error:

@@ -1,0 +1,60 @@
+"""`export`: a network for other programs, or all that the page in a browser needs."""
+
+from __future__ import annotations
+
+import argparse
+
+from course_lib.commands.options import Args, Parser, ask, bar, flag, path_of, say
+
+HELP = "Write a network for other programs, as ONNX or for diffusers, or all that the page in a browser needs."
+TEXT = (
+    "onnx: one file, for onnxruntime and others; diffusers: a folder that its DiffusionPipeline opens; "
+    "page: a folder with course.json and the networks of the live page"
+)
+
+
+def options(command: Parser) -> None:
+    """What `export` can be told."""
+    text = "where it goes: a file that ends in .onnx, or, of the others, a folder"
+    command.add_argument("out", type=path_of, help=text)
+    command.add_argument(
+        "--to", choices=("onnx", "diffusers", "page"), required=True, default=argparse.SUPPRESS, help=TEXT
+    )
+    text = "file of the network (default: the shipped denoiser); a page has the shipped ones"
+    ask(command, "--weights", path_of, text)
+    flag(
+        command, "--half", "store the weights of ONNX files in 16 bits, in half the space; they compute in 32 as before"
+    )
+
+
+def run(args: Args) -> None:
+    """Write the network, whole or not at all."""
+    if args.to == "onnx":
+        if args.out.suffix.lower() != ".onnx":
+            raise ValueError(f"A network for ONNX goes to a file that ends in .onnx, not {args.out}.")
+    elif args.half and args.to == "diffusers":
+        raise ValueError("--half is for ONNX files. Leave it out.")
+    elif args.out.exists() and not args.out.is_dir():
+        raise ValueError(f"{args.out} is a file. Name a folder.")
+    if args.to == "page" and hasattr(args, "weights"):
+        raise ValueError("A page is made of the shipped networks. Leave --weights out.")
+
+    from course_lib.tools.files import DATA
+
+    weights = getattr(args, "weights", DATA / "denoiser.safetensors")
+    if args.to == "onnx":
+        from course_lib.export.to_onnx import write_onnx
+
+        for _ in bar([args.out.name], desc="exporting"):  # one step, with the time that it takes
+            write_onnx(weights, args.out, half=args.half)
+        say(str(args.out))
+    elif args.to == "diffusers":
+        from course_lib.export.to_diffusers import write_diffusers
+
+        write_diffusers(weights, args.out)
+        say(str(args.out))
+    else:
+        from course_lib.export.page import write_page
+
+        for path in write_page(args.out, half=args.half, bar=lambda names: bar(names, desc="exporting")):
+            say(f"{path}: {path.stat().st_size:,} bytes")
