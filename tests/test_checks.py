@@ -40,6 +40,15 @@ def four(t):
     return t[:, None, None, None]
 
 
+def clean_again(x_t, t, eps):
+    return (x_t - four(t) * eps) / (1 - four(t))
+
+
+def below(t):
+    """The level of a pair's target."""
+    return (t - 0.1).clamp(min=0)
+
+
 # What holds of every exercise
 
 
@@ -92,14 +101,14 @@ def test_a_forgotten_return_is_no_stub(capsys):
 
     assert "is there a `return`?" in said(capsys, checks.signal_to_noise, forgotten)
     assert "without calling it" in said(capsys, checks.signal_to_noise, 0.5)
-    assert "without calling it" in said(capsys, checks.add_noise, torch.ones(3, 3, 4, 4))  # on one line
+    assert "without calling it" in said(capsys, checks.take_noise_away, torch.ones(3, 3, 4, 4))  # on one line
 
 
 def test_common_slips_of_python_are_explained(capsys):
     assert "write ** 2" in said(capsys, checks.signal_to_noise, lambda t: ((1 - t) / t) ^ 2)
     assert "upside down" in said(capsys, checks.guess_behind, lambda x_t, x_s, t, s: x_t + t / s * (x_s - x_t))
     assert "clamp" in said(capsys, checks.weighted_loss, lambda a, b, t: ((a - b) ** 2 / max(t, 0.3) ** 2).mean())
-    assert "which axes should line up?" in said(capsys, checks.add_noise, lambda x0, t, eps: (1 - t) * x0 + t * eps)
+    assert "which axes should line up?" in said(capsys, checks.take_noise_away, lambda x_t, t, eps: x_t - t * eps)
 
 
 def test_an_error_of_several_lines_is_told_on_one(capsys):
@@ -123,7 +132,7 @@ def test_tensors_and_arrays_in_odd_places_are_refused_like_other_mistakes(capsys
         line = said(capsys, checks.order_of, lambda *errors, given=given: given)
         assert f"returns shape {shape}, but a single number is wanted." in line
     assert "returns array([None], dtype=object), which is no tensor" in said(
-        capsys, checks.add_noise, lambda *case: np.array([None])
+        capsys, checks.take_noise_away, lambda *case: np.array([None])
     )
 
 
@@ -168,14 +177,14 @@ def test_a_result_counts_as_it_was_given_back(capsys):
 def test_an_attempt_that_fails_the_second_time_does_not_stop_the_notebook(capsys):
     calls = itertools.count()
 
-    def moody(x0, eps, t, s):
+    def moody(x0, eps, t):
         return (x0, x0) if next(calls) == 0 else 1 / 0
 
     assert "stops with ZeroDivisionError" in said(capsys, checks.pair, moody)
 
 
 def test_what_is_passed_is_remembered_once_and_shown(capsys, progress):
-    assert engine.passed() == [] and "| 01 | add_noise, signal_to_noise" in engine.board().data
+    assert engine.passed() == [] and "| 01 | take_noise_away, signal_to_noise" in engine.board().data
     said(capsys, checks.signal_to_noise, lambda t: (1 - t) / t)
     assert not progress.exists()
     for _ in range(2):
@@ -183,8 +192,8 @@ def test_what_is_passed_is_remembered_once_and_shown(capsys, progress):
     assert engine.passed() == ["signal_to_noise"] and "**signal_to_noise** ✓" in engine.board().data
     progress.write_text("[damaged", encoding="utf-8")
     assert engine.passed() == []
-    said(capsys, checks.add_noise, noise.add_noise)
-    assert engine.passed() == ["add_noise"]
+    said(capsys, checks.take_noise_away, clean_again)
+    assert engine.passed() == ["take_noise_away"]
 
 
 def test_practice_counts_nowhere(capsys, progress):
@@ -399,28 +408,28 @@ def test_a_right_answer_may_be_quantized(capsys):
 )
 @pytest.mark.parametrize("fails", [False, True])
 def test_what_an_attempt_sets_in_torch_stays_in_the_attempt(capsys, change, setting, fails):
-    def attempt(x0, t, eps):
-        x_t = noise.add_noise(x0, t, eps)
+    def attempt(x_t, t, eps):
+        x0 = clean_again(x_t, t, eps)
         change()
-        return x_t if not fails else 1 / 0
+        return x0 if not fails else 1 / 0
 
     before = setting()
-    assert said(capsys, checks.add_noise, attempt).startswith("Not yet" if fails else "Right!")
+    assert said(capsys, checks.take_noise_away, attempt).startswith("Not yet" if fails else "Right!")
     assert setting() == before
 
 
 def test_the_learners_own_interruption_goes_through():
     with pytest.raises(KeyboardInterrupt):
-        checks.add_noise(raising(KeyboardInterrupt()))
+        checks.take_noise_away(raising(KeyboardInterrupt()))
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_what_an_attempt_raises_is_told_by_name(capsys, error):
-    assert f"your function stops with {type(error).__name__}" in said(capsys, checks.add_noise, raising(error))
+    assert f"your function stops with {type(error).__name__}" in said(capsys, checks.take_noise_away, raising(error))
 
 
 def test_complex_numbers_and_near_misses_are_told(capsys):
-    assert "complex numbers" in said(capsys, checks.add_noise, lambda *case: noise.add_noise(*case) + 5j)
+    assert "complex numbers" in said(capsys, checks.take_noise_away, lambda *case: clean_again(*case) + 5j)
     line = said(capsys, checks.signal_to_noise, lambda t: np.float32(noise.signal_to_noise(t) * 1.0002))
     assert line == "Not yet: for t = 0.5, your function gives 1.0002, but 1 is wanted."
 
@@ -523,6 +532,15 @@ def bag(captions):
     return {word for caption in captions for word in split_words(caption)}
 
 
+def with_an_empty_word(q, k, v):
+    return q, torch.cat([torch.zeros_like(k[:1]), k]), torch.cat([torch.zeros_like(v[:1]), v])
+
+
+def by_powers(q, k, v):
+    powers = torch.exp(q @ k.T / q.shape[1] ** 0.5)
+    return powers / (1 + powers.sum(dim=1, keepdim=True)) @ v
+
+
 def plain(x_t, x0_hat, t, s):
     return x0_hat + s / t * (x_t - x0_hat)
 
@@ -572,10 +590,11 @@ def test_a_row_of_tokens_is_right_in_any_type(capsys, other):
     ("check", "answer"),
     [
         (checks.from_bytes, lambda x: 2 * (x.float() / 255) - 1),
-        (checks.add_noise, lambda x0, t, eps: x0 + t.view(-1, 1, 1, 1) * (eps - x0)),
+        (checks.take_noise_away, lambda x_t, t, eps: eps + (x_t - eps) / (1 - t.view(-1, 1, 1, 1))),
+        (checks.take_noise_away, lambda *case: clean_again(*case).clamp(min=-1, max=1)),
         (checks.signal_to_noise, lambda t: (1 / t - 1) ** 2),
-        (checks.pair, lambda x0, eps, t, s: torch.stack([x0 + t * (eps - x0), x0 + s * (eps - x0)])),
-        (checks.pair, lambda x0, eps, t, s: [x0 + t * (eps - x0), x0 + s * (eps - x0)]),
+        (checks.pair, lambda x0, eps, t: torch.stack([noise.add_noise(x0, s, eps) for s in (t, below(t))])),
+        (checks.pair, lambda x0, eps, t: [x0 + four(s) * (eps - x0) for s in (t, t.clamp(min=0.1) - 0.1)]),
         (checks.step_factor, lambda t, s: ((t - s) / t).square()),
         (checks.weighted_loss, lambda x0_hat, x0, t: ((x0_hat - x0) ** 2 / four(t).clamp(min=0.3) ** 2).mean()),
         (
@@ -618,7 +637,8 @@ def test_a_row_of_tokens_is_right_in_any_type(capsys, other):
         (checks.both, lambda u, a, b, w: (1 - 2 * w) * u + w * (a + b)),
         (checks.crop_and_scale, lambda pixels: middle(pixels) / 255 * 2 - 1),
         (checks.build_vocabulary, lambda captions: [""] + sorted(bag(captions))),
-        (checks.attention, lambda q, k, v: torch.nn.functional.scaled_dot_product_attention(q, k, v)),
+        (checks.attention, lambda *qkv: torch.nn.functional.scaled_dot_product_attention(*with_an_empty_word(*qkv))),
+        (checks.attention, by_powers),
         (checks.shares_of_those_there, lambda s, there: s.exp() * there / (s.exp() * there).sum(1, keepdim=True)),
         (checks.eps_from_velocity, lambda x_t, velocity, t: convert.x0_from_velocity(x_t, velocity, t) + velocity),
         (checks.ours_from_any, lambda x, a, b: [x / (a + b), 1 - a / (a + b)]),
@@ -641,49 +661,63 @@ def test_a_right_answer_is_right_in_any_form(capsys, check, answer):
         (checks.caption, "two small yellow lemons on a black background", "one fruit, not two"),
         (checks.caption, "a small yellow lime on a black background", '"lime"'),
         (checks.caption, 7, "between quotes"),
-        (checks.add_noise, lambda x0, t, eps: x0 + t[:, None, None] * (eps - x0), "lines up with the colours"),
-        (checks.add_noise, lambda x0, t, eps: x0 + t[0] * (eps - x0), "the first picture's level"),
-        (checks.add_noise, lambda x0, t, eps: (1 - t) * x0 + t * eps, "stops with RuntimeError"),
-        (checks.add_noise, lambda x0, t, eps: x0[0], "returns shape (3, 4, 4)"),
-        (checks.add_noise, lambda x0, t, eps: "apple", "returns 'apple', which is no tensor"),
         (
-            checks.add_noise,
-            lambda x0, t, eps: -1,
+            checks.take_noise_away,
+            lambda x_t, t, eps: eps + (x_t - eps) / (1 - t[:, None, None]),
+            "lines up with the colours",
+        ),
+        (checks.take_noise_away, lambda x_t, t, eps: eps + (x_t - eps) / (1 - t[0]), "the first picture's level"),
+        (checks.take_noise_away, lambda x_t, t, eps: x_t - four(t) * eps, "the picture times 1 - t"),
+        (checks.take_noise_away, lambda x_t, t, eps: x_t - four(t / (1 - t)) * eps, "in brackets"),
+        (checks.take_noise_away, noise.add_noise, "A clean picture lies in [-1, 1]"),
+        (checks.take_noise_away, lambda x_t, t, eps: (x_t - t * eps) / (1 - t), "stops with RuntimeError"),
+        (checks.take_noise_away, lambda x_t, t, eps: x_t[0], "returns shape (3, 4, 4)"),
+        (checks.take_noise_away, lambda x_t, t, eps: "apple", "returns 'apple', which is no tensor"),
+        (
+            checks.take_noise_away,
+            lambda x_t, t, eps: -1,
             "returns -1, which is no tensor; one of shape (3, 3, 4, 4) is wanted.",
         ),
-        (checks.add_noise, lambda *case: noise.add_noise(*case).clamp(min=-1, max=1), "may leave [-1, 1]"),
         (
             checks.pair,
-            lambda x0, eps, t, s: (x0 + t * (eps - x0), x0 + s**2 * (eps - x0)),
+            lambda x0, eps, t: [x0 + four(s) * (eps - x0) for s in (t, below(t) ** 2)],
             "in the second of the two, at place (0, 0, 0, 0), but",
         ),
         (checks.from_bytes, lambda x: (x - 128) / 128.0, "so x - 128 starts again at 255: divide first"),
         (checks.from_bytes, lambda x: x // 127 - 1, "a byte cannot go below 0"),
         (checks.from_bytes, lambda x: x - 1, "0 - 1 is 255"),
         (checks.caption, "lemon yellow small black", "That leaves the background open"),
-        (checks.pair, lambda x0, eps, t, s: (x0 + s * (eps - x0), x0 + t * (eps - x0)), "swapped"),
-        (checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), x0), "the giant step"),
-        (checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), x0 + t * (eps - x0)), "nothing to learn"),
+        (checks.pair, lambda x0, eps, t: [noise.add_noise(x0, s, eps) for s in (below(t), t)], "swapped"),
+        (checks.pair, lambda x0, eps, t: (x0 + four(t) * (eps - x0), x0), "the giant step"),
+        (checks.pair, lambda x0, eps, t: [noise.add_noise(x0, s, eps) for s in (t, t)], "nothing to learn"),
         (
             checks.pair,
-            lambda x0, eps, t, s: (x0 + t * (eps - x0), (1 - s) * (x0 + t * (eps - x0)) + s * eps),
+            lambda x0, eps, t: (y := x0 + four(t) * (eps - x0), y + four(below(t)) * (eps - y)),
             "adds noise to the noisy picture",
         ),
-        (checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), x0 + (t - s) * (eps - x0)), "level t - s"),
+        (checks.pair, lambda x0, eps, t: [x0 + four(s) * (eps - x0) for s in (t, t - 0.1)], "a level below 0"),
+        (checks.pair, lambda x0, eps, t: [noise.add_noise(x0, s, eps) for s in (t, (t - 0.1).abs())], "0.1 - t"),
+        (checks.pair, lambda x0, eps, t: [noise.add_noise(x0, s, eps) for s in (t, 0.9 * t)], "nine tenths of t"),
         (
             checks.pair,
-            lambda x0, eps, t, s: (x0 + t * (eps - x0), (1 - s) * x0 + s * torch.randn(x0.shape)),
+            lambda x0, eps, t: (x0, noise.add_noise(x0, t - 0.1, eps)),
+            "The noise level t must lie in [0, 1]",
+        ),
+        (checks.pair, lambda x0, eps, t: (x0, noise.add_noise(x0, max(t - 0.1, 0), eps)), "look at one number"),
+        (
+            checks.pair,
+            lambda x0, eps, t: (x0, x0 + four(below(t)) * (torch.randn(x0.shape) - x0)),
             "one road",
         ),
         (
             checks.pair,
-            lambda x0, eps, t, s: (x0 * torch.nan, x0),
+            lambda x0, eps, t: (x0 * torch.nan, x0),
             "gives nan in the first of the two, at place (0, 0, 0, 0), but",
         ),
-        (checks.pair, lambda x0, eps, t, s: x0 + t * (eps - x0), "two tensors are wanted"),
-        (checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), s), "two tensors are wanted"),
-        (checks.pair, lambda x0, eps, t, s: (x0, eps, eps), "two tensors are wanted"),
-        (checks.pair, lambda x0, eps, t, s: x0 + four(t), "stops with TypeError"),
+        (checks.pair, lambda x0, eps, t: x0 + four(t) * (eps - x0), "two tensors are wanted"),
+        (checks.pair, lambda x0, eps, t: (x0 + four(t) * (eps - x0), t), "two tensors are wanted"),
+        (checks.pair, lambda x0, eps, t: (x0, eps, eps), "two tensors are wanted"),
+        (checks.pair, lambda x0, eps, t, s: (x0, x0), "stops with TypeError"),
         (checks.step_factor, lambda t, s: (t / (t - s)) ** 2, "upside down"),
         (checks.ema_update, lambda ema, value, new: value.lerp(ema, new), "swapped"),
         (checks.guess_behind, lambda x_t, x_s, t, s: x_s - x_t, "counted from x_t"),
@@ -781,7 +815,8 @@ def test_a_right_answer_is_right_in_any_form(capsys, check, answer):
         (checks.build_vocabulary, lambda c: ["", *sorted(bag(c), key=len)], "your words are not sorted"),
         (checks.build_vocabulary, lambda c: ["", *sorted(bag(c), reverse=True)], "your words are not sorted"),
         (checks.build_vocabulary, lambda c: {"", *bag(c)}, "a set has no order"),
-        (checks.attention, lambda q, k, v: (q @ k.T).softmax(dim=1) @ v, "square root of d"),
+        (checks.attention, lambda q, k, v: (q @ k.T).softmax(dim=1) @ v, "the code from above"),
+        (checks.attention, torch.nn.functional.scaled_dot_product_attention, "there is no way out yet"),
         (checks.shares_of_those_there, lambda s, there: s.softmax(dim=1) * there, "no longer sum to one"),
         (
             checks.shares_of_those_there,
@@ -825,13 +860,17 @@ def test_a_mistake_is_explained_in_any_form(capsys, check, attempt, explanation)
     ("check", "attempt", "told"),
     [
         (checks.from_bytes, lambda x: x // 100 - 1, "the byte 0"),
-        (checks.pair, lambda x0, eps, t, s: (x0 + t * (eps - x0), x0 + s**3 * (eps - x0)), "t = 0.5 and s = 0.4"),
+        (
+            checks.pair,
+            lambda x0, eps, t: [x0 + four(s) * (eps - x0) for s in (t, below(t) ** 3)],
+            "two pictures at the levels 1.0 and 0.5, your function gives",
+        ),
         (checks.parting, lambda a, b: parts(a, b, torch.maximum(a, b)), "a curve that is 10.5 % too high"),
         (checks.parting, lambda a, b: parts(a, b, torch.minimum(a, b)), "a curve that is 9.5 % too low"),
         (checks.from_bytes, lambda x: (x / 127.5 - 1) ** 3, "the bytes 51, 102, 153 and 204"),
         (
-            checks.add_noise,
-            lambda x0, t, eps: (1 - four(t) ** 2) * x0 + four(t) ** 2 * eps,
+            checks.take_noise_away,
+            lambda x_t, t, eps: clean_again(x_t, t**2, eps),
             "three pictures with levels 0.1, 0.5 and 0.9",
         ),
         (
@@ -840,11 +879,6 @@ def test_a_mistake_is_explained_in_any_form(capsys, check, attempt, explanation)
             "t = 0.9, your function gives 7",
         ),
         (checks.signal_to_noise, lambda t: ((1 - t) / t) ** 2 * 10, "t = 0.5"),
-        (
-            checks.pair,
-            lambda x0, eps, t, s: (x0 + t * (eps - x0), x0 + s**2 * (eps - x0)),
-            "t = 0.5 and s = 0.4, your function gives",
-        ),
         (
             checks.step_factor,
             lambda t, s: (1 - s / t) ** 2 if s > 0 else torch.tensor(0.5),

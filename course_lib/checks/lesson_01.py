@@ -1,4 +1,4 @@
-"""The exercises of lesson 01: adding noise, how much is left, and where a picture is lost."""
+"""The exercises of lesson 01: taking known noise away, how much picture is left, and where it is lost."""
 
 from numbers import Real
 
@@ -10,32 +10,43 @@ from course_lib.fruit.drawing import Fruit, draw
 
 g = torch.Generator().manual_seed(1)
 X0, EPS = torch.rand(3, 3, 4, 4, generator=g) * 2 - 1, torch.randn(3, 3, 4, 4, generator=g)
+
+
+def _four(t):
+    """Levels (B,) with the axes of pictures, (B, 1, 1, 1)."""
+    return t[:, None, None, None]
+
+
 NOISY = {
-    "t = 0, the clean picture": (X0, torch.zeros(3), EPS),
-    "t = 1, pure noise": (X0, torch.ones(3), EPS),
-    "three pictures with levels 0.1, 0.5 and 0.9": (X0, torch.tensor([0.1, 0.5, 0.9]), EPS),
+    name: (noise.add_noise(X0, torch.tensor(t), EPS), torch.tensor(t), EPS)
+    for name, t in {
+        "three pictures with levels 0.1, 0.5 and 0.9": [0.1, 0.5, 0.9],
+        "t = 0, the clean picture": [0.0, 0.0, 0.0],
+        "three pictures at t = 0.75": [0.75, 0.75, 0.75],
+    }.items()
 }
 RATIOS = {f"t = {t}": (torch.tensor(t),) for t in (0.5, 0.25, 0.75, 0.9, 1.0)}
 VARIANCES = {f"a picture of variance {v}": (torch.tensor(v),) for v in (0.25, 1.0, 4.0, 0.04)}
 SURE = 0.75  # of the answers right, below which the picture counts as hidden
 
 
-@exercise(noise.add_noise, NOISY)
-def add_noise(x0, t, eps):
-    """Lesson 01: x_t from clean pictures, one noise level for each, and noise."""
-    by_colour, t = t[:, None, None], t[:, None, None, None]
-    left, roots = (1 - t) * x0, (1 - t).sqrt() * x0 + t.sqrt() * eps
+@exercise(lambda x_t, t, eps: (x_t - _four(t) * eps) / (1 - _four(t)), NOISY)
+def take_noise_away(x_t, t, eps):
+    """Lesson 01: the clean pictures, from noisy ones, a level for each, and the noise that is in them."""
+    by_colour, t = t[:, None, None], _four(t)
     return {
-        "at t = 1 the apple is still in your x_t: did you scale the picture by 1 - t?": x0 + t * eps,
-        "your road runs backwards: t = 0 must give the clean picture, t = 1 the noise.": t * x0 + (1 - t) * eps,
-        "at t = 0 there is noise in your x_t: did you scale the noise by t?": left + eps,
-        "that is another road, with square roots. Ours is a straight line: (1 - t) and t themselves.": roots,
+        "you took the noise away, but what is left is the picture times 1 - t. Divide by that.": x_t - t * eps,
+        "only t times eps is in x_t. You took away all of eps.": (x_t - eps) / (1 - t),
+        "Python divides before it subtracts. Put the difference in brackets.": x_t - t * eps / (1 - t),
+        "the picture was multiplied by 1 - t, so divide by it. You multiply once more.": (x_t - t * eps) * (1 - t),
+        "the picture was multiplied by 1 - t, not by t. By which of the two must you divide?": (x_t - t * eps) / t,
+        "your road runs backwards: t is the share of the noise, 1 - t that of the picture.": (x_t - (1 - t) * eps) / t,
+        "that adds noise once more. Solve the formula for x0 instead.": (1 - t) * x_t + t * eps,
         "your t lines up with the colours, not with the pictures: it needs three new axes.": (
-            (1 - by_colour) * x0 + by_colour * eps
+            (x_t - by_colour * eps) / (1 - by_colour)
         ),
-        "every picture got the first picture's level.": (1 - t[0]) * x0 + t[0] * eps,
-        "the noise is clamped: it may leave [-1, 1]. Only clean pictures stay inside.": left + t * eps.clamp(-1, 1),
-        "the noise is missing from your x_t: where is eps?": left,
+        "every picture got the first picture's level.": (x_t - t[0] * eps) / (1 - t[0]),
+        "the noise is still in your pictures: where is eps?": x_t / (1 - t),
     }
 
 

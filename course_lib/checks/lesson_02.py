@@ -11,7 +11,10 @@ from course_lib.noise import add_noise
 
 g = torch.Generator().manual_seed(2)
 X0, EPS = torch.rand(2, 3, 4, 4, generator=g) * 2 - 1, torch.randn(2, 3, 4, 4, generator=g)
-NEIGHBOURS = {f"t = {t} and s = {s}": (X0, EPS, t, s) for t, s in ((0.5, 0.4), (1.0, 0.9), (0.75, 0.5), (0.1, 0.0))}
+NEIGHBOURS = {
+    f"two pictures at the levels {t} and {u}": (X0, EPS, torch.tensor([t, u]))
+    for t, u in ((1.0, 0.5), (0.75, 0.06), (0.3, 0.1), (0.02, 0.0))
+}
 LEVELS = {
     f"t = {t} and s = {s}": (torch.tensor(t), torch.tensor(s))
     for t, s in ((1.0, 0.9), (0.5, 0.4), (1.0, 0.5), (0.8, 0.2), (0.3, 0.0))
@@ -40,19 +43,38 @@ def _no_neighbours(both, again: Callable) -> str | None:
     return None
 
 
+def _pair_at(x0, eps, t, s):
+    """Two pictures on one road, by the formula alone: s may be below 0."""
+    s = s[:, None, None, None]
+    return add_noise(x0, t, eps), (1 - s) * x0 + s * eps
+
+
 @exercise(
-    lambda x0, eps, t, s: (add_noise(x0, t, eps), add_noise(x0, s, eps)), NEIGHBOURS, read=_stacked, odd=_no_neighbours
+    lambda x0, eps, t: _pair_at(x0, eps, t, (t - 0.1).clamp(min=0)), NEIGHBOURS, read=_stacked, odd=_no_neighbours
 )
-def pair(x0, eps, t, s):
-    """Lesson 02: two neighbours on one road, the noisier picture and the slightly less noisy one."""
-    x_t, x_s = add_noise(x0, t, eps), add_noise(x0, s, eps)
-    giant, noisier = (x_t, x0), (x_t, (1 - s) * x_t + s * eps)
+def pair(x0, eps, t):
+    """Lesson 02: inputs, each at a level of its own, and their targets, 0.1 below but never below 0."""
+    x_t, x_s = _pair_at(x0, eps, t, (t - 0.1).clamp(min=0))
+    s = (t - 0.1).clamp(min=0)[:, None, None, None]
+    lowest = (t.min() - 0.1).clamp(min=0).expand_as(t)
     return {
-        "the two are swapped. First the input, at the higher level t; then the target, at s.": (x_s, x_t),
-        "your target is the clean picture. That is the giant step; ask only for slightly less noise, level s.": giant,
-        "both have level t, so there is nothing to learn. The second one has level s.": (x_t, x_t),
-        "your target adds noise to the noisy picture. Make it from the clean one, x0, like its neighbour.": noisier,
-        "your target has level t - s. It should have level s.": (x_t, add_noise(x0, t - s, eps)),
+        "the two are swapped. First the input, at the higher level t; then the target, 0.1 below.": (x_s, x_t),
+        "your target is the clean picture. That is the giant step; ask only for slightly less noise.": (x_t, x0),
+        "both have level t, so there is nothing to learn. The target lies 0.1 below.": (x_t, x_t),
+        "your target adds noise to the noisy picture. Make it from the clean one, x0, like its neighbour.": (
+            (x_t, (1 - s) * x_t + s * eps)
+        ),
+        "where t is below 0.1, your target has a level below 0, and there is none. It ends at 0.": (
+            _pair_at(x0, eps, t, t - 0.1)
+        ),
+        "where t is below 0.1, your target is at the level 0.1 - t. It ends at 0, the clean picture.": (
+            _pair_at(x0, eps, t, (t - 0.1).abs())
+        ),
+        "no target of yours lies below 0.1. The lowest level is 0, the clean picture.": (
+            _pair_at(x0, eps, t, (t - 0.1).clamp(min=0.1))
+        ),
+        "your target's level is nine tenths of t. It should lie 0.1 below t.": _pair_at(x0, eps, t, 0.9 * t),
+        "all your targets have one level. Each lies 0.1 below its own input.": _pair_at(x0, eps, t, lowest),
     }
 
 

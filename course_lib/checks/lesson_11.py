@@ -18,9 +18,14 @@ from course_lib.weights import load_scene_denoiser, load_scene_judge
 ASKED, STEPS = 6, 25  # pictures of a hard sentence, and steps to each
 
 
+def with_nothing(scores: Tensor) -> Tensor:
+    """(N, M) scores to the shares of M words, (N, M), beside one more, "nothing", whose score is always 0."""
+    return torch.cat([scores, scores.new_zeros(len(scores), 1)], dim=1).softmax(dim=1)[:, :-1]
+
+
 def attended(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """What each place hears: (N, d) questions, (M, d) keys and (M, c) values to (N, c), softmax(q k / sqrt(d)) v."""
-    return (q @ k.T / math.sqrt(q.shape[1])).softmax(dim=1) @ v
+    """What places hear that may turn to nothing: (N, d) questions, (M, d) keys and (M, c) values to (N, c)."""
+    return with_nothing(q @ k.T / math.sqrt(q.shape[1])) @ v
 
 
 def shares(scores: Tensor, there: Tensor) -> Tensor:
@@ -45,21 +50,29 @@ def _asked(places: int, words: int) -> tuple[Tensor, Tensor, Tensor]:
     },
 )
 def attention(q, k, v):
-    """Lesson 11: what each place hears, softmax(q k / sqrt(d)) v."""
+    """Lesson 11: what each place hears, softmax(q k / sqrt(d)) v, beside the word "nothing"."""
     fit, d = q @ k.T, q.shape[1]
+    beside = torch.cat([fit / math.sqrt(d), fit.new_zeros(len(q), 1)], dim=1).softmax(dim=1)
     return {
         "the scores are no shares yet: the softmax is missing.": fit / math.sqrt(d) @ v,
+        "there is no way out yet: the words still share all of the 1. Put nothing's score, 0, into the softmax.": (
+            (fit / math.sqrt(d)).softmax(dim=1) @ v
+        ),
+        'that is the code from above. Divide by the square root of d, and let "nothing" take its share.': (
+            fit.softmax(dim=1) @ v
+        ),
+        "the column you left out is not that of nothing.": beside[:, 1:] @ v,
         "your shares sum to one over the places. They must do so over the words, in each row: dim=1.": (
             (fit / math.sqrt(d)).softmax(dim=0) @ v
         ),
-        "the scores are not divided by the square root of d.": fit.softmax(dim=1) @ v,
-        "the scores are divided by d, not by its square root.": (fit / d).softmax(dim=1) @ v,
+        "the scores are not divided by the square root of d.": with_nothing(fit) @ v,
+        "the scores are divided by d, not by its square root.": with_nothing(fit / d) @ v,
         "divide by the square root of d = q.shape[1], not of the number of places.": (
-            (fit / math.sqrt(len(q))).softmax(dim=1) @ v
+            with_nothing(fit / math.sqrt(len(q))) @ v
         ),
-        "the scores are multiplied by the square root of d. Divide.": (fit * math.sqrt(d)).softmax(dim=1) @ v,
+        "the scores are multiplied by the square root of d. Divide.": with_nothing(fit * math.sqrt(d)) @ v,
         "that is the same mixture at every place: where is the question?": v.mean(dim=0).expand(len(q), -1),
-        "these are shares of exp(-score): the words that fit worst get most.": (-fit / math.sqrt(d)).softmax(dim=1) @ v,
+        "these are shares of exp(-score): the words that fit worst get most.": with_nothing(-fit / math.sqrt(d)) @ v,
     }
 
 
