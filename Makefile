@@ -26,6 +26,15 @@ endif
 LAB_PAGE := notebooks/00_start_here.ipynb
 
 CHROMIUM := chromium
+define no_chromium
+Chromium is missing. On Debian and Ubuntu: sudo apt install chromium
+Elsewhere name one: make $@ CHROMIUM=/path/to/chrome
+endef
+export no_chromium
+
+# npm comes with the extra `site`, beside Python.
+NPM := PATH="$$PWD/$(BIN):$$PATH" npm --prefix notebooks/site
+NPM_READY := notebooks/site/node_modules/.ready
 
 # Where `make bench-peers` keeps torch and the peers, about 6 GB; the course itself uses none of it.
 PEERS_PYTHON := $(subst $(VENV),build/peers,$(PYTHON))
@@ -37,8 +46,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # see course_lib/__init__.py
 export GOMP_SPINCOUNT := 2000
 
-.PHONY: help env pictures lab test quick minutes test-browser test-twice outputs bench bench-choices bench-controls \
-    bench-scaling bench-steps bench-scenes bench-start bench-peers race tables weights figures checksums constraints clean
+.PHONY: help env pictures lab test quick minutes test-browser test-twice test-site site site-open outputs \
+    bench bench-choices bench-controls bench-scaling bench-steps bench-scenes bench-page bench-start bench-peers race \
+    tables weights figures checksums constraints clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -48,11 +58,12 @@ env: $(READY)  ## make the environment in .venv (once; again only when its versi
 lab: pictures  ## open the course in JupyterLab (more options: LABFLAGS="--no-browser")
 	$(PYTHON) -m jupyterlab --ServerApp.root_dir="$$PWD" $(LABFLAGS) $(LAB_PAGE)
 
+# Two files or lessons at a time, each on one thread: PyTorch gains little from a second one on work so small.
 test: pictures  ## check style, run the tests, run every notebook and compare its outputs
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
-	    -m "not twice" tests notebooks $(TESTFLAGS)
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env \
+	    --nbval-sanitize-with tests/nbval.cfg -m "not twice" tests notebooks $(TESTFLAGS)
 
 quick: pictures  ## check style and what takes no training: for between, a few minutes
 	$(PYTHON) -m ruff check .
@@ -60,10 +71,22 @@ quick: pictures  ## check style and what takes no training: for between, a few m
 	$(PYTHON) -m pytest -m "not slow and not twice" tests $(TESTFLAGS)
 
 test-browser: pictures  ## play with the widgets in a real JupyterLab in Chromium
-	@chromium=$$(command -v $(CHROMIUM)) || { echo "Chromium is missing. On Debian and Ubuntu: sudo apt install chromium" >&2; \
-	    echo "Elsewhere name one: make test-browser CHROMIUM=/path/to/chrome" >&2; exit 1; }; \
+	@chromium=$$(command -v $(CHROMIUM)) || { echo "$$no_chromium" >&2; exit 1; }; \
 	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,browser]' && \
 	CHROMIUM="$$chromium" $(PYTHON) -m pytest tests/browser.py $(TESTFLAGS)
+
+site: $(NPM_READY)  ## build the course as a site, the live page and the book, into build/site
+	PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) -B notebooks/site/build.py
+
+site-open: $(READY)  ## serve what `make site` built, on this computer alone, and open it (Ctrl-C ends it)
+	@$(PYTHON) -B notebooks/site/serve.py $(SITEFLAGS)
+
+test-site: pictures site  ## build the site, then visit every page of it in Chromium
+	@chromium=$$(command -v $(CHROMIUM)) || { echo "$$no_chromium" >&2; exit 1; }; \
+	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,browser,site]' && \
+	$(NPM) run lint && $(NPM) test && \
+	CHROMIUM="$$chromium" $(PYTHON) -m pytest tests/site_book.py tests/test_site_reader.py \
+	    $(wildcard tests/browser_*.py) $(TESTFLAGS)
 
 test-twice: pictures  ## run each cell of every lesson again and again, in all three times (about 30 minutes)
 	$(PYTHON) -m pytest -m twice tests/test_lessons_twice.py $(TESTFLAGS)
@@ -75,7 +98,7 @@ outputs: pictures  ## run every notebook and keep what it shows, as it is commit
 	$(PYTHON) tests/run_notebooks.py notebooks/[0-9]*.ipynb
 
 # On a machine that does nothing else, threads may wait awake for longer: a sixth faster here.
-bench bench-choices bench-controls bench-scaling bench-steps bench-scenes bench-peers race: export GOMP_SPINCOUNT := 40000
+bench bench-choices bench-controls bench-scaling bench-steps bench-scenes bench-page bench-peers race: export GOMP_SPINCOUNT := 40000
 
 bench: pictures  ## measure quality, time and memory
 	$(PYTHON) tests/benchmarks/bench.py
@@ -94,6 +117,10 @@ bench-steps: pictures  ## measure how good pictures are in few steps (under 20 m
 
 bench-scenes: $(READY)  ## measure two fruits in one sentence (under 10 minutes)
 	$(PYTHON) tests/benchmarks/scenes.py
+
+bench-page: site  ## measure how fast the page draws, beside PyTorch and onnxruntime (2 minutes, in Chromium)
+	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,browser,site]'
+	CHROMIUM="$$(command -v $(CHROMIUM))" $(PYTHON) tests/benchmarks/page.py
 
 bench-start: pictures  ## measure how long a caller waits, beside an earlier commit (5 minutes, on an idle machine)
 	$(PYTHON) tests/benchmarks/start.py
@@ -176,7 +203,7 @@ endef
 export print_pins
 
 clean:  ## remove the environment, the drawn pictures and caches; what was trained in runs/ stays
-	rm -rf $(VENV) build .pytest_cache .ruff_cache *.egg-info data/pictures*.safetensors
+	rm -rf $(VENV) build notebooks/site/node_modules .pytest_cache .ruff_cache *.egg-info data/pictures*.safetensors
 	find course_lib notebooks tests -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
@@ -201,6 +228,12 @@ $(READY): pyproject.toml $(PINS) $(wildcard .jupyter/* .jupyter/*/*)
 	cp -R .jupyter/told $(VENV)/share/jupyter/nbconvert/templates/
 	@touch $(READY)
 	@echo "The environment is ready."
+
+$(NPM_READY): notebooks/site/package.json notebooks/site/package-lock.json $(READY)
+	@rm -f $(NPM_READY)
+	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,site]'
+	$(NPM) ci
+	@touch $(NPM_READY)
 
 $(PEERS_READY): tests/benchmarks/peers.txt | $(READY)
 	@rm -f $(PEERS_READY)

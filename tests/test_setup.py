@@ -218,7 +218,8 @@ def test_the_library_imports_only_what_its_room_may(path):
 @pytest.mark.parametrize(
     "target",
     ["help", "env", "lab", "test", "quick", "bench", "bench-start", "bench-choices", "bench-controls", "bench-scaling"]
-    + ["bench-steps", "bench-scenes", "bench-peers", "race", "tables", "test-browser", "test-twice"]
+    + ["bench-steps", "bench-scenes", "bench-page", "bench-peers", "race", "tables", "test-browser", "test-twice"]
+    + ["site", "site-open", "test-site"]
     + ["pictures", "weights", "constraints", "clean"],
 )
 def test_the_makefile_has_each_promised_target_with_its_line_of_help(target):
@@ -244,7 +245,7 @@ def test_ci_runs_all_tests():
     lines = read(".ci/run").splitlines()
     assert lines[0].startswith("#!") and "bash" in lines[0]
     assert "set -euo pipefail" in lines
-    assert {"make test", "make test-browser", "make test-twice"} <= {*lines}
+    assert {"make test", "make test-browser", "make test-site", "make test-twice"} <= {*lines}
 
 
 def test_no_file_names_a_package_registry():
