@@ -76,7 +76,7 @@ test-browser: pictures  ## play with the widgets in a real JupyterLab in Chromiu
 	CHROMIUM="$$chromium" $(PYTHON) -m pytest tests/browser.py $(TESTFLAGS)
 
 site: $(NPM_READY)  ## build the course as a site, the live page and the book, into build/site
-	PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) -B notebooks/site/build.py
+	PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) -B notebooks/site/make_site.py
 
 site-open: $(READY)  ## serve what `make site` built, on this computer alone, and open it (Ctrl-C ends it)
 	@$(PYTHON) -B notebooks/site/serve.py $(SITEFLAGS)
@@ -85,8 +85,8 @@ test-site: pictures site  ## build the site, then visit every page of it in Chro
 	@chromium=$$(command -v $(CHROMIUM)) || { echo "$$no_chromium" >&2; exit 1; }; \
 	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,browser,site]' && \
 	$(NPM) run lint && $(NPM) test && \
-	CHROMIUM="$$chromium" $(PYTHON) -m pytest tests/site_book.py tests/test_site_reader.py \
-	    $(wildcard tests/browser_*.py) $(TESTFLAGS)
+	CHROMIUM="$$chromium" SITE_DATA="$$PWD/build/site/data" $(PYTHON) -m pytest \
+	    tests/site_book.py tests/test_site_reader.py $(wildcard tests/browser_*.py) $(TESTFLAGS)
 
 test-twice: pictures  ## run each cell of every lesson again and again, in all three times (about 30 minutes)
 	$(PYTHON) -m pytest -m twice tests/test_lessons_twice.py $(TESTFLAGS)

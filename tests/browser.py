@@ -21,18 +21,15 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from in_chromium import ROOT, SHOTS
 from PIL import Image
-from playwright.sync_api import Locator, expect, sync_playwright
+from playwright.sync_api import Locator, expect
 
 from course_lib.tools.pixels import from_bytes
 from course_lib.weights import load_judge
 
-ROOT = Path(__file__).resolve().parents[1]
-SHOTS = ROOT / "build" / "browser"
-OPTIONS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
+pytest_plugins = "in_chromium"
+
 LONG = 600_000  # milliseconds; a lesson computes
 GREEN_BANANA = ("banana", "green")
 CONTRAST = """element => {
@@ -103,14 +100,6 @@ def lab(tmp_path_factory):
     yield lab
     lab.server.terminate()
     lab.server.wait(20)
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=os.environ["CHROMIUM"], args=OPTIONS.split())
-        yield browser
-        browser.close()
 
 
 class Lesson:

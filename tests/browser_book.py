@@ -4,27 +4,18 @@ Every page is opened, from a server on this computer, as a phone, a tablet and a
 Screenshots are kept in build/browser/.
 """
 
-import os
 import re
-import sys
-import threading
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from in_chromium import ROOT, SHOTS
+from live_page import SITE
+from playwright.sync_api import expect
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "notebooks" / "site"))
-import serve  # noqa: E402
+pytest_plugins = "in_chromium"
 
-SITE = ROOT / "build" / "site"
-SHOTS = ROOT / "build" / "browser"
 AXE = (ROOT / "notebooks" / "site" / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-OPTIONS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 PAGES = sorted(path.relative_to(SITE).as_posix() for path in (SITE / "book").rglob("*.html"))
 THOROUGH = {"book/index.html", "book/02_learning_to_denoise.html", "book/glossary.html", "book/search.html"}
 LESSONS = [page for page in PAGES if re.match(r"book/\d\d_", page)]
@@ -43,22 +34,6 @@ SERIOUS = """async all => (await axe.run(all ? document : {exclude: [['pre span'
                                    {resultTypes: ['violations']})).violations
     .filter(v => ['serious', 'critical'].includes(v.impact))
     .map(v => [v.id, v.nodes.length, v.nodes[0].html.slice(0, 160), v.nodes[0].failureSummary])"""
-
-
-@pytest.fixture(scope="module")
-def address():
-    with serve.server(SITE) as serving:
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{serving.server_port}/"
-        serving.shutdown()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=os.environ["CHROMIUM"], args=OPTIONS.split())
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from browser import OPTIONS, ROOT
-from playwright.sync_api import sync_playwright
+from in_chromium import ROOT
 
 from course_lib.beyond.edit import edit
 from course_lib.beyond.enlarge import enlarging, noise_beside
@@ -29,6 +28,8 @@ from course_lib.model import Denoiser, encode_for
 from course_lib.sample import guided, sample
 from course_lib.tools.files import DATA
 from course_lib.weights import load, load_enlarger
+
+pytest_plugins = "in_chromium"
 
 SITE = ROOT / "notebooks" / "site"
 VENDOR = SITE / "node_modules" / "onnxruntime-web" / "dist"
@@ -121,14 +122,6 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=os.environ["CHROMIUM"], args=OPTIONS.split())
-        yield browser
-        browser.close()
 
 
 def opened(chromium, address, faults):

@@ -16,7 +16,7 @@ from course_lib.fruit.words import HELD_OUT_PAIRS
 from course_lib.tools.pixels import from_bytes
 from course_lib.weights import load_panel
 
-pytest_plugins = "live_fixtures"
+pytest_plugins = "in_chromium"
 
 SEEDS, LEAST_RIGHT = 8, 62  # pictures of each held-out pair; how many of all must be right
 

@@ -8,13 +8,13 @@ import re
 
 import pytest
 import torch
-from browser import ROOT, SHOTS
+from in_chromium import ROOT, SHOTS
 from live_page import LONG, SITE, Live, picture, until_changed
 from playwright.sync_api import Page, expect
 
 from course_lib.weights import load_panel
 
-pytest_plugins = "live_fixtures"
+pytest_plugins = "in_chromium"
 
 AXE = ROOT / "notebooks" / "site" / "node_modules" / "axe-core" / "axe.min.js"
 PANELS = ("words", "compare", "edit", "noise", "paint", "plane", "honest")

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import torch
-from browser import ROOT
 from playwright.sync_api import Locator, expect
 
 from course_lib.tools.pixels import from_bytes
 
+ROOT = Path(__file__).resolve().parents[1]
 SITE = Path(os.environ.get("SITE", ROOT / "build" / "site"))
 LONG = 180_000  # milliseconds, on a busy computer
 NUMBERS = """canvas => {

@@ -15,8 +15,7 @@ HERE = ROOT / "notebooks" / "site"
 sys.path[:0] = [str(HERE), str(HERE / "book")]
 import formulas  # noqa: E402
 import lessons  # noqa: E402
-
-import build  # noqa: E402
+import make_site  # noqa: E402
 
 
 def cell_of(*bundles: dict[str, nodes.Node]) -> nodes.container:
@@ -86,13 +85,13 @@ def test_packing_is_the_same_each_time_and_takes_what_was_packed_before(tmp_path
         (tmp_path / folder / "a" / "x.json").write_text("[1, 2, 3] " * 500, encoding="utf-8")
         (tmp_path / folder / "small.txt").write_text("x", encoding="utf-8")
         (tmp_path / folder / "x.png").write_bytes(bytes(5000))
-    build.pack_all(tmp_path / "one")
+    make_site.pack_all(tmp_path / "one")
     made = {path.name: path.read_bytes() for path in (tmp_path / "one").rglob("x.json.*")}
     text = (tmp_path / "one" / "a" / "x.json").read_bytes()
     assert brotli.decompress(made["x.json.br"]) == text == gzip.decompress(made["x.json.gz"])
     assert {path.name for path in (tmp_path / "one").rglob("*.*")} == {"small.txt", "x.png", "x.json", *made}
     (tmp_path / "before" / "a" / "x.json.br").write_bytes(b"of last time")
-    build.pack_all(tmp_path / "two")
+    make_site.pack_all(tmp_path / "two")
     assert (tmp_path / "two" / "a" / "x.json.gz").read_bytes() == made["x.json.gz"]
     assert (tmp_path / "two" / "a" / "x.json.br").read_bytes() == b"of last time"
 

@@ -26,7 +26,7 @@ LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")
 def site():
     """The programs of the site."""
     sys.path.insert(0, str(HERE))
-    yield {name: importlib.import_module(name) for name in ("build", "serve")}
+    yield {name: importlib.import_module(name) for name in ("make_site", "serve")}
     sys.path.remove(str(HERE))
 
 
@@ -37,8 +37,8 @@ def gathered(site, tmp_path, monkeypatch):
     (katex / "fonts").mkdir(parents=True)
     (katex / "katex.min.css").write_text("", encoding="utf-8")
     (katex / "fonts" / "a.woff2").write_bytes(b"")
-    monkeypatch.setattr(site["build"], "MODULES", tmp_path / "modules")
-    site["build"].gather(tmp_path / "book")
+    monkeypatch.setattr(site["make_site"], "MODULES", tmp_path / "modules")
+    site["make_site"].gather(tmp_path / "book")
     return tmp_path / "book"
 
 
@@ -88,7 +88,7 @@ def test_each_link_of_the_laid_together_pages_leads_to_a_file(gathered):
 
 def test_a_part_that_the_readme_lacks_is_not_left_out_in_silence(site):
     readme = "# A\n\n![Noise.](data/x.png)\n\n*Words.*\n\n## One\n\nSee [it](notebooks/01_a.ipynb), [more](LICENSE).\n"
-    opening = site["build"].opening
+    opening = site["make_site"].opening
     assert opening("<!-- README: One -->", readme).strip() == "See [it](01_a.ipynb), [more](LICENSE.txt)."
     assert opening("<!-- README: figure -->", readme).strip() == "![Noise.](x.png)\n\n*Words.*"
     with pytest.raises(KeyError, match="Two"):
@@ -108,7 +108,7 @@ def test_the_notation_names_what_the_library_names():
 
 
 def test_a_site_is_there_whole_or_the_old_one_stays(site, tmp_path):
-    whole_folder = site["build"].whole_folder
+    whole_folder = site["make_site"].whole_folder
     for text in ("old", "new"):
         with whole_folder(tmp_path / "site") as folder:
             (folder / text).write_text(text, encoding="utf-8")

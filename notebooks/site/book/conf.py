@@ -1,4 +1,4 @@
-"""The book for Sphinx. `make site` lays its sources together (../build.py) and builds it from there."""
+"""The book for Sphinx. `make site` lays its sources together (../make_site.py) and builds it from there."""
 
 import os
 import sys

@@ -1,16 +1,18 @@
-"""What tests of the live page are given: a plain server on a free port of this computer, Chromium, and the page in it.
-
-Needs Chromium, named in $CHROMIUM.
-"""
+"""What tests in a browser are given: Chromium, named in $CHROMIUM, the built site on a free port, and its live page."""
 
 import importlib.util
 import os
 import threading
 
 import pytest
-from browser import OPTIONS, ROOT
-from live_page import SITE, Live
+from live_page import ROOT, SITE, Live
 from playwright.sync_api import sync_playwright
+
+SHOTS = ROOT / "build" / "browser"
+OPTIONS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
 
 
 @pytest.fixture(scope="session")
