@@ -79,7 +79,7 @@ def test_pictures_get_their_words_and_wide_ones_a_box():
 
 
 def test_packing_is_the_same_each_time_and_takes_what_was_packed_before(tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "SITE", tmp_path / "before")
+    monkeypatch.setattr(make_site, "SITE", tmp_path / "before")
     for folder in ("before", "one", "two"):
         (tmp_path / folder / "a").mkdir(parents=True)
         (tmp_path / folder / "a" / "x.json").write_text("[1, 2, 3] " * 500, encoding="utf-8")
