@@ -189,6 +189,8 @@ ASKED = (  # network, prompt, seed, and what else is asked for
     ("denoiser", "a blue apple", 11, {"steps": 25, "guidance_scale": 4.0}),
     ("denoiser", "a red pear", 12, {"steps": 10, "guidance_scale": -1.0}),
     ("denoiser", "a purple pear", 13, {"steps": 60, "guidance_scale": 1.0}),
+    ("few_steps", "a small yellow lemon", 14, {"steps": 4, "guidance_scale": 3.0}),
+    ("denoiser", "purple grapes", 15, {"steps": 16}),
 )
 
 

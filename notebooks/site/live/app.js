@@ -22,6 +22,7 @@ async function begin() {
   const page = { networks, reader: makeReader(course), words: wordsOf(course), picture: null, drawing: null };
   partsOf(section("honest")).millions.textContent = page.words.millions.toFixed(1);
   await openWords(section("words"), page);
+  if (!page.picture) await networks.need("few_steps"); // the address asked for what cannot be drawn; the next can
   document.documentElement.dataset.state = "drawn";
   openPaint(section("paint"), page);
   openCompare(section("compare"), page);

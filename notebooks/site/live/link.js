@@ -5,10 +5,11 @@ const NUMBERS = { seed: [0, SEEDS, 1], steps: [1, 100, 1], guidance: [-2, 8, 0.5
 const NETWORKS = ["few_steps", "denoiser"];
 const LONGEST = 400; // characters of a prompt, as the reader takes them
 
-/** The address of this page with settings {prompt, seed, network, steps, guidance}. */
+/** The address of this page with settings {prompt, seed, network, steps, guidance}; without what no link can hold. */
 export function linkTo(settings) {
   const address = new URL(location.href);
-  address.hash = new URLSearchParams(settings).toString();
+  const held = Object.entries(settings).filter(([name, value]) => fits(name, String(value)));
+  address.hash = new URLSearchParams(held).toString();
   return address.href;
 }
 

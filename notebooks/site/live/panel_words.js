@@ -56,6 +56,7 @@ export function openWords(section, page) {
       player.begin(steps);
       show(part.noisy, new Generator(seed).normal(NUMBERS), "Pure noise");
       allow(false);
+      tellUnseen(caption);
       const engine = await page.networks.need(network);
       if (signal.aborted) return;
       const how = { network, seed, steps, guidance_scale: guidance, signal };
@@ -69,7 +70,6 @@ export function openWords(section, page) {
       Object.assign(result, { caption, frames, large: null });
       page.picture = frames.at(-1).x_t;
       section.dataset.state = "drawn";
-      tellUnseen(caption);
       allow(true);
       announce(`Drawn: ${caption}, by ${NETWORKS[network]}, in ${steps} steps.`);
       enlarge(signal, seed);
