@@ -18,13 +18,15 @@ export function openWords(section, page) {
   const { seed, network, steps, guidance } = part.settings.elements;
   const result = { caption: "", frames: [], large: null };
   const guessing = [...part.guessTitle.childNodes];
+  const noisy = [...part.noisyTitle.childNodes];
   const views = [
     { canvas: part.noisy, part: "x_t", what: "Noisy picture" },
     { canvas: part.guess, part: "x0_hat", what: "The network's guess" },
   ];
   const player = new Player(part.player, views, {
     label: "Moment, from the noise to the picture",
-    onMoment: (_, { crisp }) => {
+    onMoment: ({ t }, { crisp }) => {
+      part.noisyTitle.replaceChildren(...(t > 0 ? noisy : ["the picture, 32 by 32 pixels"]));
       if (section.classList.toggle("crisp", crisp)) {
         part.guessTitle.replaceChildren("the picture, enlarged");
         part.guess.setAttribute("aria-label", `The picture: ${result.caption}, 128 by 128 pixels`);
