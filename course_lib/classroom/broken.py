@@ -137,7 +137,7 @@ FAULTS = {
     "random layer in forward": Fault(
         "A layer was made inside forward, so every call has new random weights, which nothing trains. Whatever the "
         "network answers is mixed anew at random, and the best it can do is to say nothing: grey.",
-        "One grey for every caption, and a loss that never comes down: nothing the network says is heard unharmed.",
+        "One grey for every caption, and a loss that never comes down: nothing the network says comes through.",
         "Make layers in __init__, where the optimiser finds their weights.",
         network=lambda: RandomLayer(Denoiser(VOCABULARY)),
     ),
