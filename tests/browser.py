@@ -21,7 +21,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from in_chromium import ROOT, SHOTS
+from live_page import ROOT, SHOTS
 from PIL import Image
 from playwright.sync_api import Locator, expect
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
-from in_chromium import ROOT, SHOTS
-from live_page import SITE
+from live_page import ROOT, SHOTS, SITE
 from playwright.sync_api import expect
 
 pytest_plugins = "in_chromium"

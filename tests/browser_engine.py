@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from in_chromium import ROOT
+from live_page import ROOT
 
 from course_lib.beyond.edit import edit
 from course_lib.beyond.enlarge import enlarging, noise_beside

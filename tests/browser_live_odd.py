@@ -8,8 +8,7 @@ import re
 
 import pytest
 import torch
-from in_chromium import ROOT, SHOTS
-from live_page import LONG, SITE, Live, picture, until_changed
+from live_page import LONG, ROOT, SHOTS, SITE, Live, picture, until_changed
 from playwright.sync_api import Page, expect
 
 from course_lib.weights import load_panel

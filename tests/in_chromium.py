@@ -8,7 +8,6 @@ import pytest
 from live_page import ROOT, SITE, Live
 from playwright.sync_api import sync_playwright
 
-SHOTS = ROOT / "build" / "browser"
 OPTIONS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"

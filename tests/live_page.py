@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, expect
 from course_lib.tools.pixels import from_bytes
 
 ROOT = Path(__file__).resolve().parents[1]
+SHOTS = ROOT / "build" / "browser"
 SITE = Path(os.environ.get("SITE", ROOT / "build" / "site"))
 LONG = 180_000  # milliseconds, on a busy computer
 NUMBERS = """canvas => {
