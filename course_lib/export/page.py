@@ -18,8 +18,7 @@ from course_lib.classroom import plane
 from course_lib.export.reader_tables import reader_tables
 from course_lib.export.to_onnx import NETWORKS, as_onnx, example_inputs, sha256
 from course_lib.fruit.drawing import Fruit, draw
-from course_lib.fruit.prompts import phrasings
-from course_lib.fruit.words import BACKDROPS, HELD_OUT_PAIRS, KINDS, PALETTE, SIZE, SIZES
+from course_lib.fruit.words import BACKDROPS, HELD_OUT_PAIRS, KINDS, PALETTE, SIZE
 from course_lib.tools.bars import Bar, no_bar
 from course_lib.tools.files import DATA, whole_file
 from course_lib.train import Run, random_batches, train
@@ -77,30 +76,21 @@ def course(networks: dict[str, tuple[nn.Module, bytes]]) -> dict:
             "kinds": KINDS,
             "colours": {name: css(rgb) for name, rgb in PALETTE.items()},
             "backgrounds": {name: css(rgb) for name, rgb in BACKDROPS.items()},
-            "sizes": [*SIZES],  # "" is a size too, not worth a word
             "held_out": HELD_OUT_PAIRS,
         },
-        "levels": {"from": 1, "to": 0, "spacing": "even", "most_steps": 1000, "least_start": 0.01},
         "seeds": {"enlarging": noise_beside(0).initial_seed()},  # is added to the seed of the small picture
-        "examples": examples(),
-        "apple": {"caption": phrasings(APPLE.kind, APPLE.colour, "", APPLE.background)[4], "size": SIZE}
-        | {"x0": rounded(draw([APPLE], SIZE).flatten())},
+        "apple": rounded(draw([APPLE], SIZE).flatten()),
         "plane": told_plane(),
     }
 
 
 def described(name: str, network: nn.Module, contents: bytes) -> dict:
-    """A network as course.json tells of it: its file, its config, and shape and type of its inputs for one picture."""
+    """A network as course.json tells of it: its file, size and config, and shape and type of inputs for one picture."""
     file = {"name": f"{name}.onnx", "bytes": len(contents), "sha256": hashlib.sha256(contents).hexdigest()}
     one = example_inputs(network, 1)
     inputs = {key: {"shape": [*x.shape[1:]], "dtype": str(x.dtype).removeprefix("torch.")} for key, x in one.items()}
-    return {"kind": type(network).__name__, "file": file, "inputs": inputs, "config": getattr(network, "config", {})}
-
-
-def examples() -> list[str]:
-    """Prompts to begin with: the held-out pairs, and one with a size and a background."""
-    first = sorted(HELD_OUT_PAIRS, key=lambda pair: pair != ("banana", "green"))  # the one this course is named for
-    return [phrasings(kind, colour)[1] for kind, colour in first] + [phrasings("apple", "red", "small", "white")[5]]
+    told = {"kind": type(network).__name__, "parameters": sum(weights.numel() for weights in network.parameters())}
+    return told | {"file": file, "inputs": inputs, "config": getattr(network, "config", {})}
 
 
 def told_plane() -> dict:
@@ -114,7 +104,7 @@ def told_plane() -> dict:
         "points": {name: points[i * POINTS : (i + 1) * POINTS] for i, name in enumerate(plane.PLACES)},
         "reach": plane.REACH,
         "near": plane.NEAR,
-        "colours": {name or "neither": colour for name, colour in plane.ROADS.items()},
+        "nowhere": plane.ROADS[""],  # the colour of what lies on no fruit
     }
 
 

@@ -1,7 +1,5 @@
 // What the panels need to know of the course, out of course.json.
 
-const NUMBER = 4; // bytes of one of a network's numbers
-
 /**
  * { kinds, colours, backgrounds, heldOut, paints, usual, apple, clouds, reach, near, nowhere, millions }
  *
@@ -17,12 +15,12 @@ export function wordsOf({ fruit, networks, apple, plane }) {
     heldOut: fruit.held_out.map(([kind, colour]) => ({ kind, colour })),
     paints: { ...fruit.colours, ...fruit.backgrounds },
     usual: Object.fromEntries(configs),
-    apple: Float32Array.from(apple.x0),
+    apple: Float32Array.from(apple),
     clouds: Object.entries(plane.points).map(([name, points]) => ({ fruit: name, points: points.map(pointOf) })),
     reach: plane.reach,
     near: plane.near,
-    nowhere: plane.colours.neither,
-    millions: networks.few_steps.file.bytes / NUMBER / 1e6,
+    nowhere: plane.nowhere,
+    millions: networks.few_steps.parameters / 1e6,
   };
 }
 

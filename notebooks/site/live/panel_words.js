@@ -208,6 +208,8 @@ export function openWords(section, page) {
     }
   });
   addEventListener("hashchange", () => location.hash.includes("=") && followLink());
+  part.few.textContent = page.words.usual.few_steps.steps;
+  part.many.textContent = page.words.usual.denoiser.steps;
   usual();
   tellChips();
   return followLink();
