@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
 
 from course_lib import noise
 from course_lib.beyond import convert
@@ -194,6 +195,14 @@ def test_what_is_passed_is_remembered_once_and_shown(capsys, progress):
     assert engine.passed() == []
     said(capsys, checks.take_noise_away, clean_again)
     assert engine.passed() == ["take_noise_away"]
+
+
+def test_a_check_gives_its_mark_back_and_shows_it_only_once(capsys):
+    right, wrong = checks.signal_to_noise(noise.signal_to_noise), checks.signal_to_noise(lambda t: t)
+    assert right == (True, "Right!") and not wrong.passed and wrong.sentence.startswith("Not yet: ")
+    assert capsys.readouterr().out == f"{right.sentence}\n{wrong.sentence}\n"
+    assert checks.signal_to_noise(...) == (False, engine.UNTOUCHED)
+    assert DisplayFormatter().format(right) == ({}, {})
 
 
 def test_practice_counts_nowhere(capsys, progress):

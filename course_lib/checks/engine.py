@@ -1,8 +1,9 @@
 """Exercises: each is tried on several cases, and a sentence says what is wrong.
 
 An exercise is data: the library's answer, cases by name, and a function that gives the foreseen wrong results of a case
-by what to say about them. Its check prints one sentence and never stops the notebook: an untouched stub is "not
-attempted yet". What was passed is remembered in a small file beside the course, which git ignores; `board` shows it.
+by what to say about them. Its check prints one sentence, gives a `Result` back, and never stops the notebook: an
+untouched stub is "not attempted yet". What was passed is remembered in a small file beside the course, which git
+ignores; `board` shows it.
 """
 
 import contextlib
@@ -50,6 +51,16 @@ class Exercise(NamedTuple):
     odd: Callable = lambda result, again: None  # a result, and a function that makes it again, to what is odd, or None
 
 
+class Result(NamedTuple):
+    """What a check gives back beside printing its sentence: a mark, for who grades a class."""
+
+    passed: bool
+    sentence: str
+
+    def _ipython_display_(self) -> None:
+        """As the value of a cell it shows nothing: the sentence stands there already."""
+
+
 EXERCISES: dict[str, dict[str, Exercise]] = {}  # lesson number to its exercises by name, in order
 
 
@@ -80,17 +91,22 @@ def board() -> Markdown:
 
 
 def check(known: Exercise) -> Callable:
-    """Make a check of a function that takes an attempt and returns a sentence: print it, remember what is right."""
+    """Make a check of a function that takes an attempt and returns a sentence.
+
+    The check prints the sentence, remembers what is right, and gives a `Result` back.
+    """
 
     def register(look: Callable) -> Callable:
         lesson, name = look.__module__[-2:], look.__name__  # a lesson's file ends in its number
 
-        def tell(attempt) -> None:
+        def tell(attempt) -> Result:
             sentence = judged(look, attempt)
-            if sentence.startswith(RIGHT) and name not in (done := passed()):
+            right = sentence.startswith(RIGHT)
+            if right and name not in (done := passed()):
                 with contextlib.suppress(OSError), whole_file(PROGRESS) as temporary:  # a folder may be read-only
                     temporary.write_text(json.dumps({"passed": [*done, name]}), encoding="utf-8")
             print(one_line(sentence))
+            return Result(right, one_line(sentence))
 
         tell.__name__ = tell.__qualname__ = name  # `functools.wraps` would make help show the arguments of a case
         tell.__doc__, tell.__module__ = look.__doc__, look.__module__
