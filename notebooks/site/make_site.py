@@ -39,10 +39,13 @@ PACKED = {".html", ".css", ".js", ".mjs", ".json", ".svg", ".txt", ".md", ".wasm
 WORTH_PACKING = 1024  # bytes
 
 
-def moved(text: str) -> str:
-    """Markdown with its links as they are in the book; those to elsewhere stay."""
+def moved(text: str, root: str = "", book: str = "") -> str:
+    """Markdown with its links as they are in the book; those to elsewhere stay.
+
+    root and book lead to the repository's folder from where the page lies, and to the book's from where it will.
+    """
     for old, new in MOVED.items():
-        text = re.sub(rf'(?<=\]\(){old}|(?<=src="){old}', new, text)
+        text = re.sub(rf'(?<=\]\(){re.escape(root)}{old}|(?<=src="){re.escape(root)}{old}', book + new, text)
     return text
 
 
@@ -62,10 +65,12 @@ def opening(template: str, readme: str) -> str:
 def gather(folder: Path) -> None:
     """Lay the sources of the book together: its own files, the lessons, the results, what they show."""
     shutil.copytree(HERE / "book", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(HERE / "katex.py", folder)
     for path in [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "data").glob("*.png"), ROOT / "CITATION.cff"]:
         shutil.copy(path, folder)
     for name in ("LICENSE", "LICENSE-CC-BY-4.0"):
         shutil.copy(ROOT / name, folder / f"{name}.txt")
+    shutil.copytree(ROOT / "notebooks" / "instructor", folder / "instructor", ignore=shutil.ignore_patterns(".*"))
     results = folder / "results"
     results.mkdir()
     for path in (ROOT / "data" / "benchmarks").iterdir():
@@ -82,6 +87,8 @@ def gather(folder: Path) -> None:
     write("results/index.md", moved(read("data/benchmarks/README.md")))
     write("files.md", moved(read("data/README.md")))
     write("contributing.md", moved(read("CONTRIBUTING.md")))
+    for path in (ROOT / "notebooks" / "instructor").glob("*.md"):
+        write(f"instructor/{path.name}", moved(path.read_text(encoding="utf-8"), "../../", "../"))
 
     shutil.copy(HERE / "live" / "icon.svg", folder / "static")
     katex = folder / "static" / "katex"
