@@ -46,7 +46,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # see course_lib/__init__.py
 export GOMP_SPINCOUNT := 2000
 
-.PHONY: help env pictures lab test quick minutes test-browser test-twice test-site site site-open outputs \
+.PHONY: help env pictures lab test quick minutes test-browser test-twice test-site test-lectern test-class test-hub site site-open outputs \
+    lecture slides handout questions class grade bench-class \
     bench bench-choices bench-controls bench-scaling bench-steps bench-scenes bench-page bench-start bench-peers race \
     tables weights figures checksums constraints clean
 
@@ -73,7 +74,7 @@ quick: pictures  ## check style and what takes no training: for between, a few m
 test-browser: pictures  ## play with the widgets in a real JupyterLab in Chromium
 	@chromium=$$(command -v $(CHROMIUM)) || { echo "$$no_chromium" >&2; exit 1; }; \
 	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,browser]' && \
-	CHROMIUM="$$chromium" $(PYTHON) -m pytest tests/browser.py $(TESTFLAGS)
+	CHROMIUM="$$chromium" $(PYTHON) -m pytest tests/browser.py tests/browser_presenting.py $(TESTFLAGS)
 
 site: $(NPM_READY)  ## build the course as a site, the live page and the book, into build/site
 	PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) -B notebooks/site/make_site.py
@@ -86,7 +87,28 @@ test-site: pictures site  ## build the site, then visit every page of it in Chro
 	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,browser,site]' && \
 	$(NPM) run lint && $(NPM) test && \
 	CHROMIUM="$$chromium" SITE_DATA="$$PWD/build/site/data" $(PYTHON) -m pytest \
-	    tests/site_book.py tests/test_site_reader.py $(wildcard tests/browser_*.py) $(TESTFLAGS)
+	    tests/site_book.py tests/test_site_reader.py $(addprefix tests/browser_,book.py engine.py live.py live_odd.py) $(TESTFLAGS)
+
+lecture: slides  ## make the slides, and open those of the lecture
+	@echo "The lecture is build/slides/lecture.html, its page notebooks/instructor/lecture.md."
+	@-$(PYTHON) -m webbrowser "file://$$PWD/build/slides/lecture.html" >/dev/null 2>&1
+
+slides: $(NPM_READY)  ## make slides of every lesson and of the lecture, into build/slides
+	PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) -B notebooks/lectern/make_slides.py
+
+class: $(READY)  ## make the students' and the instructor's versions of the lessons, in build/class
+	$(PYTHON) -B notebooks/class/make_class.py $(CLASSFLAGS)
+
+grade: $(READY)  ## grade a folder of submissions (Linux): make grade SUBMISSIONS=submitted, into build/marks.csv
+	$(PYTHON) -B notebooks/class/grade.py "$(or $(SUBMISSIONS),$(error Name the folder: make grade SUBMISSIONS=submitted))" \
+	    --out build/marks.csv $(GRADEFLAGS)
+
+test-class: pictures  ## hand in odd and hostile solutions, grade them in bubblewrap, compare every mark (Linux)
+	$(PYTHON) -m pytest tests/class_grading.py $(TESTFLAGS)
+
+test-hub: pictures $(NPM_READY)  ## run a JupyterHub with three learners on this computer
+	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,site,hub]'
+	PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) -m pytest tests/hub.py $(TESTFLAGS)
 
 test-twice: pictures  ## run each cell of every lesson again and again, in all three times (about 30 minutes)
 	$(PYTHON) -m pytest -m twice tests/test_lessons_twice.py $(TESTFLAGS)
@@ -121,6 +143,9 @@ bench-scenes: $(READY)  ## measure two fruits in one sentence (under 10 minutes)
 bench-page: site  ## measure how fast the page draws, beside PyTorch and onnxruntime (2 minutes, in Chromium)
 	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,browser,site]'
 	CHROMIUM="$$(command -v $(CHROMIUM))" $(PYTHON) tests/benchmarks/page.py
+
+bench-class: pictures  ## measure what each lesson, and a class of them, takes of a machine (an hour or more; resumes)
+	$(PYTHON) tests/benchmarks/classes.py $(CLASS)
 
 bench-start: pictures  ## measure how long a caller waits, beside an earlier commit (5 minutes, on an idle machine)
 	$(PYTHON) tests/benchmarks/start.py
@@ -189,7 +214,7 @@ constraints: $(READY)  ## write constraints.txt anew (on Linux): the newest vers
 	mkdir -p build
 	$(PYTHON) -m pip install --quiet --dry-run --ignore-installed --report build/newest.json --target build/newest \
 	    --python-version 3.11.0 --only-binary=:all: --no-build-isolation \
-	    "torch===$$(sed -n 's/^torch==//p' constraints.txt)" pip setuptools '.[test,browser,site]'
+	    "torch===$$(sed -n 's/^torch==//p' constraints.txt)" pip setuptools '.[test,browser,site,hub]'
 	{ sed -n '/^#/p' constraints.txt; $(PYTHON) -c "$$print_pins"; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 

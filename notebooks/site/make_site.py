@@ -33,6 +33,7 @@ MOVED = {
     r"data/": "",
     r"CONTRIBUTING\.md": "contributing.md",
     r"(LICENSE(?:-CC-BY-4\.0)?)\b": r"\1.txt",
+    r"(CITATION\.cff)": r"\1",
 }
 
 PACKED = {".html", ".css", ".js", ".mjs", ".json", ".svg", ".txt", ".md", ".wasm", ".onnx"}
