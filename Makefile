@@ -96,6 +96,19 @@ lecture: slides  ## make the slides, and open those of the lecture
 slides: $(NPM_READY)  ## make slides of every lesson and of the lecture, into build/slides
 	PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) -B notebooks/lectern/make_slides.py
 
+handout: $(NPM_READY)  ## make all lessons one page to hand out, and a cheat sheet, as HTML and PDF, into build/handout
+	@chromium=$$(command -v $(CHROMIUM)) || { echo "$$no_chromium" >&2; exit 1; }; \
+	CHROMIUM="$$chromium" PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) -B notebooks/lectern/make_handout.py
+
+questions: $(READY)  ## make the bank of questions a file for Moodle, build/questions.gift
+	$(PYTHON) -B notebooks/lectern/make_questions.py
+
+test-lectern: pictures slides  ## look at every slide, the handout and the cheat sheet in Chromium
+	@chromium=$$(command -v $(CHROMIUM)) || { echo "$$no_chromium" >&2; exit 1; }; \
+	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,browser,site]' && \
+	CHROMIUM="$$chromium" PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) -m pytest \
+	    tests/test_slides.py tests/test_handout.py tests/browser_slides.py tests/browser_handout.py $(TESTFLAGS)
+
 class: $(READY)  ## make the students' and the instructor's versions of the lessons, in build/class
 	$(PYTHON) -B notebooks/class/make_class.py $(CLASSFLAGS)
 

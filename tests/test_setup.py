@@ -117,7 +117,7 @@ def test_each_dependency_is_pinned_within_its_range(name):
 
 def test_the_core_needs_five_packages_and_each_extra_says_what_it_is_for():
     assert set(CORE) == {"torch", "numpy", "pillow", "safetensors", "tqdm"}
-    assert set(EXTRAS) == {"classroom", "lab", "export", "test", "browser", "site"}
+    assert set(EXTRAS) == {"classroom", "lab", "export", "lectern", "test", "browser", "site", "hub"}
     assert set(LESSONS) - set(with_extras("classroom")) == {"jupyterlab", "diffusers"}
 
 
@@ -219,7 +219,8 @@ def test_the_library_imports_only_what_its_room_may(path):
     "target",
     ["help", "env", "lab", "test", "quick", "bench", "bench-start", "bench-choices", "bench-controls", "bench-scaling"]
     + ["bench-steps", "bench-scenes", "bench-page", "bench-peers", "race", "tables", "test-browser", "test-twice"]
-    + ["site", "site-open", "test-site"]
+    + ["site", "site-open", "test-site", "lecture", "slides", "handout", "questions", "class", "grade"]
+    + ["test-lectern", "test-class", "test-hub", "bench-class"]
     + ["pictures", "weights", "constraints", "clean"],
 )
 def test_the_makefile_has_each_promised_target_with_its_line_of_help(target):
@@ -245,7 +246,8 @@ def test_ci_runs_all_tests():
     lines = read(".ci/run").splitlines()
     assert lines[0].startswith("#!") and "bash" in lines[0]
     assert "set -euo pipefail" in lines
-    assert {"make test", "make test-browser", "make test-site", "make test-twice"} <= {*lines}
+    targets = re.findall(r"^(test(?:-\w+)?):", read("Makefile"), re.MULTILINE)
+    assert len(targets) > 5 and {f"make {target}" for target in targets} <= {*lines}
 
 
 def test_no_file_names_a_package_registry():

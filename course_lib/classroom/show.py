@@ -15,6 +15,8 @@ from IPython.display import Markdown
 from matplotlib.ticker import LogLocator
 from torch import Tensor
 
+from course_lib.classroom.projector import projector as projector
+from course_lib.classroom.projector import strengthened
 from course_lib.judging.counts import Score
 from course_lib.sample import Frame
 from course_lib.tools.bars import progress as progress
@@ -37,7 +39,7 @@ class Figure(plt.Figure):
 
     def saying(self, alt: str) -> "Figure":
         self.alt = " ".join(alt.split())
-        return self
+        return strengthened(self)
 
     @property
     def metadata(self) -> dict:
@@ -50,6 +52,8 @@ class Figure(plt.Figure):
 
     @OWN_STYLE
     def savefig(self, *arguments, **options) -> None:
+        if options.get("dpi", "figure") == "figure":  # for matplotlib, what it was made with; a projector has more
+            options["dpi"] = self.dpi
         super().savefig(*arguments, **options)
 
 
