@@ -94,14 +94,15 @@ def _question(part: str) -> Question:
 
 
 def _answer(name: str, mark: str, item: str) -> Answer:
-    text, _, feedback = re.sub(r"^  ", "", item, flags=re.MULTILINE).strip().partition("\n> ")
+    text, _, feedback = re.sub(r"^  ", "", item, flags=re.MULTILINE).strip().partition("\n>")
     if mark not in (" ", "x"):
         raise ValueError(f"Question '{name}' has an answer marked '[{mark}]': write '[x]' if right, else '[ ]'.")
     if not text.strip() or text.startswith(">"):
         raise ValueError(f"Question '{name}' has an answer without words: write them behind its '- [{mark}]'.")
-    if not feedback.strip():
-        raise ValueError(f"Question '{name}': no feedback for the answer '{text}'. Write it below, behind '  > '.")
-    return Answer(mark == "x", text.strip(), re.sub(r"^> ?", "", feedback, flags=re.MULTILINE).strip())
+    if not (feedback := re.sub(r"^> ?", "", feedback, flags=re.MULTILINE).strip()):
+        start = text.splitlines()[0]
+        raise ValueError(f"Question '{name}': no feedback for the answer '{start}'. Write it below, behind '  > '.")
+    return Answer(mark == "x", text.strip(), feedback)
 
 
 def html(markdown: str) -> str:
