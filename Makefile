@@ -130,7 +130,7 @@ minutes: $(READY)  ## count the minutes that each lesson takes a learner
 	$(PYTHON) tests/minutes.py
 
 outputs: pictures  ## run every notebook and keep what it shows, as it is committed (about 15 minutes)
-	$(PYTHON) tests/run_notebooks.py notebooks/[0-9]*.ipynb
+	$(PYTHON) tests/run_notebooks.py notebooks/[0-9]*.ipynb notebooks/instructor/live.ipynb
 
 # On a machine that does nothing else, threads may wait awake for longer: a sixth faster here.
 bench bench-choices bench-controls bench-scaling bench-steps bench-scenes bench-page bench-peers race: export GOMP_SPINCOUNT := 40000

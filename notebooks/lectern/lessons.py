@@ -16,8 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
+LIVE = Path("instructor", "live.ipynb")  # the lecture's live moments, below the folder of the lessons
 SLIDE_TYPES = ("slide", "subslide", "fragment", "notes", "skip")  # as in JupyterLab's property inspector; "": goes on
-REFERENCE = re.compile(r"(?P<id>\d\d-[\w-]+)(?:/(?P<what>figure|code|formula|text)(?: (?P<number>\d+))?)?")
+REFERENCE = re.compile(r"(?P<id>(?:\d\d|live)-[\w-]+)(?:/(?P<what>figure|code|formula|text)(?: (?P<number>\d+))?)?")
 NO_TEXT = re.compile(r"\s*<.*>\s*|.*\d%\|.*", re.DOTALL)  # <Figure ...>, a widget that is not run, a bar of progress
 
 
@@ -62,17 +63,22 @@ class Lesson:
     cells: tuple[Cell, ...]
 
 
-@lru_cache
-def lesson(path: str | Path) -> Lesson:
-    """Read a lesson. Raises ValueError for a file that is no notebook of this course, FileNotFoundError for none."""
-    path = Path(path)
+def read(path: Path) -> tuple[Cell, ...]:
+    """The cells of a notebook. Raises as `lesson`."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no lesson {path}.")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        cells = tuple(_cell(one, path.stem) for one in found["cells"])
+        return tuple(_cell(one, path.stem) for one in found["cells"])
     except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no notebook, or a damaged one. Name a lesson, such as 06_*.ipynb.") from error
+
+
+@lru_cache
+def lesson(path: str | Path) -> Lesson:
+    """Read a lesson. Raises ValueError for a file that is no notebook of this course, FileNotFoundError for none."""
+    path = Path(path)
+    cells = read(path)
     head = re.match(r"# (\d+)\. (.+)\n", cells[0].words if cells else "")
     if not head:
         raise ValueError(f"{path} is no lesson: its first cell does not begin with a line such as '# 6. Title'.")
@@ -89,9 +95,10 @@ def all_lessons(folder: Path = NOTEBOOKS) -> list[Lesson]:
 
 
 def cell(id: str, folder: Path = NOTEBOOKS) -> Cell:
-    """The cell that has an id, such as "06-016"; ValueError, with the id, if no lesson of the folder has it."""
-    for path in sorted(folder.glob(f"{id[:2]}_*.ipynb")):
-        for one in lesson(path).cells:
+    """The cell that has an id, such as "06-016" or "live-007"; ValueError, with the id, if no notebook here has it."""
+    live = id.startswith("live-")
+    for path in [folder / LIVE] if live else sorted(folder.glob(f"{id[:2]}_*.ipynb")):
+        for one in read(path) if live else lesson(path).cells:
             if one.id == id:
                 return one
     raise ValueError(f"No lesson has a cell `{id}`.")
