@@ -66,7 +66,8 @@ def opening(template: str, readme: str) -> str:
 def gather(folder: Path) -> None:
     """Lay the sources of the book together: its own files, the lessons, the results, what they show."""
     shutil.copytree(HERE / "book", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(HERE / "katex.py", folder)
+    for name in ("katex.py", "still.py"):
+        shutil.copy(HERE / name, folder)
     for path in [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "data").glob("*.png"), ROOT / "CITATION.cff"]:
         shutil.copy(path, folder)
     for name in ("LICENSE", "LICENSE-CC-BY-4.0"):

@@ -1,22 +1,15 @@
 """Lessons as pages: pictures with their words, guesses to choose, and a word on what only a running lesson can do."""
 
-import ast
 import base64
 import re
 import struct
-from html import escape
 from pathlib import Path
 
 import nbformat
 from docutils import nodes
 from sphinx.application import Sphinx
+from still import BAR, SAID, WIDGET, question
 
-BAR = re.compile(r"\d+%\|█*\|[^\n]*\Z")
-WIDGET = re.compile(r"\A<(.+): run the cell to use it>\Z")  # what a saved widget leaves as text
-SAID = {  # what a lesson says to whom made no guess, and what it says here, where no guess is kept
-    re.compile(r"\AYou made no guess\. "): "",
-    re.compile(r"\AYou made no guesses this time\..*", re.DOTALL): "In the notebook, your guesses stand here.",
-}
 NOTE = 'Here it stands still; in the notebook it moves. Some of it moves on <a href="{live}">the live page</a>, too.'
 WIDE = 2  # times as wide as high: on a phone such a picture scrolls in a box of its own, or nothing in it could be seen
 
@@ -47,22 +40,6 @@ def words_for_pictures(container: nodes.container, outputs: list) -> None:
             box = nodes.container(classes=["output", "wide"])
             image.replace_self(box)
             box += image
-
-
-def choices(source: str) -> list[str]:
-    """What the call of `guess` in this code offers; nothing if one may write what one likes."""
-    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    (call,) = [call for call in calls if getattr(call.func, "id", "") == "guess"]
-    return [ast.literal_eval(argument) for argument in call.args[1:]]
-
-
-def question(source: str, name: str) -> str:
-    """A guess that can be made on the page: it is nobody's business but the reader's, and nothing keeps it."""
-    lines = [
-        f'<label><input type="radio" name="{name}" autocomplete="off"> {escape(choice)}</label>'
-        for choice in choices(source)
-    ]
-    return f'<fieldset class="guess"><legend>Your guess</legend>{"".join(lines)}</fieldset>' if lines else ""
 
 
 def still_life(container: nodes.container, cell, live: str) -> None:
