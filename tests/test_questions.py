@@ -321,11 +321,11 @@ def test_a_wrong_form_is_named_and_the_file_stays(tmp_path, old, new, sentence):
     page, out = tmp_path / "questions.md", tmp_path / "questions.gift"
     assert PAGE.count(old) == 1
     page.write_text(PAGE.replace(old, new), encoding="utf-8")
-    out.write_text("as it was")
+    out.write_text("as it was", encoding="utf-8")
     with pytest.raises(SystemExit) as stopped:
         bank.main(page, out)
     assert sentence in stopped.value.code and "\n" not in stopped.value.code
-    assert out.read_text() == "as it was" and len(list(tmp_path.iterdir())) == 2
+    assert out.read_text(encoding="utf-8") == "as it was" and len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_page_that_is_no_text_or_not_there_is_named(tmp_path):
