@@ -166,7 +166,7 @@ def test_the_list_leads_to_every_deck_and_nothing_moves(visit):
         f"{name}.html" for name in sorted(DECKS, key=lambda name: (name != "lecture", name))
     ]
     tab.locator("a").first.click()
-    tab.wait_for_function("Reveal.isReady()")
+    tab.wait_for_function("typeof Reveal !== 'undefined' && Reveal.isReady()")
     assert tab.evaluate("Reveal.getConfig().transition") == "none"
     moving = (
         "[...document.querySelectorAll('.reveal *')].filter(e => parseFloat(getComputedStyle(e).transitionDuration))"
