@@ -67,13 +67,14 @@ class Lab:
         home = {"HOME": str(folder), "JUPYTER_CONFIG_DIR": str(folder / "config")}
         with (folder / "lab.log").open("w", encoding="utf-8") as log:
             self.server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **home})
-        for _ in range(120):
+        for _ in range(240):
             try:
                 self.ask("")
                 return
             except OSError:
                 assert self.server.poll() is None, (folder / "lab.log").read_text(encoding="utf-8")
                 time.sleep(0.5)
+        self.server.kill()
         raise AssertionError("JupyterLab does not answer")
 
     def ask(self, what: str, method: str = "GET"):

@@ -124,3 +124,35 @@ def test_a_lesson_is_shown_and_run_as_the_page_tells(lesson):
     lesson.shot("presenting-figure-alone")
     lesson.menu("View", "Expand Selected Code")
     expect(figure.locator(".jp-InputArea-editor")).to_be_visible()
+
+
+def run_below(lesson, code: str) -> None:
+    """Put a new cell below the first, with code in it, and run it."""
+    lesson.prompt(lesson.cells.first).click()
+    for key in ("Escape", "b", "Enter"):
+        lesson.page.keyboard.press(key)
+    lesson.page.keyboard.insert_text(code)
+    lesson.page.keyboard.press("Control+Enter")
+
+
+@pytest.mark.parametrize("lesson", [1.0], ids=["100"], indirect=True)
+def test_a_widget_on_show_follows_the_projector_and_goes_back(lesson):
+    for code in ("import torch", "NoiseSlider("):
+        lesson.run(code)
+    slider = lesson.panel("NoiseSlider(").get_by_role("slider", name="noise level t")
+    expect(slider).to_be_visible(timeout=180_000)
+    high = slider.bounding_box()["height"]
+    run_below(lesson, "show.projector()")
+    for _ in range(120):
+        if slider.bounding_box()["height"] > 1.2 * high:
+            break
+        lesson.page.wait_for_timeout(500)
+    assert slider.bounding_box()["height"] == pytest.approx(1.5 * high, rel=0.02)
+    slider.scroll_into_view_if_needed()
+    lesson.shot("projector")
+    run_below(lesson, "show.projector(False)")
+    for _ in range(120):
+        if slider.bounding_box()["height"] < 1.2 * high:
+            break
+        lesson.page.wait_for_timeout(500)
+    assert slider.bounding_box()["height"] == pytest.approx(high, rel=0.02)

@@ -149,8 +149,8 @@ def test_the_fewest_steps_are_found_by_trying(capsys, steps, said):
     assert said in capsys.readouterr().out
 
 
-def test_the_end_of_a_road_in_another_form(capsys):
-    checks.clean_from_neighbours(lambda x_t, x_s, t, s: (x_s - s / t * x_t) / (1 - s / t))
+def test_a_place_on_the_road_in_another_form(capsys):
+    checks.anywhere_on_the_road(lambda r, x_t, x_s, t, s: ((r - s) * x_t + (t - r) * x_s) / (t - s))
     assert capsys.readouterr().out == "Right!\n"
 
 

@@ -32,7 +32,8 @@ CLAMPED = "you clamped the result, which may leave [-1, 1]. Give it as it is."
 SLIPS = {  # what a beginner meant by what Python or PyTorch complains about
     "bitwise_xor": "to square in Python, write ** 2",
     "unsupported operand type(s) for ^": "to square in Python, write ** 2",
-    "Boolean value of Tensor": "max, min and if look at one number; for each number of a tensor write t.clamp(min=0.3)",
+    "Boolean value of Tensor": "max, min and if look at one number; x.clamp(min=5) lifts each number of x below 5 to 5",
+    "A clean picture lies in": "did you give add_noise a noisy picture? It wants the clean one",
     "ZeroDivisionError": "is a fraction upside down, or does what stands below it cancel to 0?",
     "non-singleton dimension": "which axes should line up? t[:, None, None, None] has shape (B, 1, 1, 1)",
 }

@@ -21,8 +21,8 @@ LEVELS = {
 }
 
 ROADS = {
-    f"a pair at t = {t} and s = {s}": (add_noise(X0, t, EPS), add_noise(X0, s, EPS), t, s)
-    for t, s in ((0.5, 0.4), (1.0, 0.9), (0.75, 0.25), (0.3, 0.0))
+    f"a pair at t = {t} and s = {s}, wanted at r = {r}": (r, add_noise(X0, t, EPS), add_noise(X0, s, EPS), t, s)
+    for t, s, r in ((0.5, 0.4, 0.0), (1.0, 0.9, 0.3), (0.75, 0.25, 0.5), (0.3, 0.0, 1.0))
 }
 ENOUGH = 0.95  # of the points are to land on a fruit
 
@@ -92,19 +92,23 @@ def step_factor(t, s):
     }
 
 
-@exercise(lambda x_t, x_s, t, s: (t * x_s - s * x_t) / (t - s), ROADS)
-def clean_from_neighbours(x_t, x_s, t, s):
-    """Lesson 02: the clean picture at the end of the road that leads from x_t over x_s."""
+@exercise(lambda r, x_t, x_s, t, s: x_t + (t - r) / (t - s) * (x_s - x_t), ROADS)
+def anywhere_on_the_road(r, x_t, x_s, t, s):
+    """Lesson 02: the picture at level r of the road that leads from x_t over x_s."""
     way = x_s - x_t
     return {
-        "that is one step of the same length more. How many such steps are there from level t to level 0?": x_s + way,
-        "you go t / (t - s) times the step, but from x_s. Begin at x_t: the whole road from there is t long.": (
-            x_s + t / (t - s) * way
+        "that is the clean picture, the end of the road. Stop at level r.": x_t + t / (t - s) * way,
+        "that is one step of the same length more. How many such steps are there from level t to level r?": x_s + way,
+        "you go (t - r) / (t - s) times the step, but from x_s. Begin at x_t: from there it is t - r levels.": (
+            x_s + (t - r) / (t - s) * way
         ),
-        "you go back towards the noise: the way is x_s - x_t, not the other way round.": x_t - t / (t - s) * way,
-        "you go s / (t - s) times the step, but from x_t. From there it is t / (t - s) times.": x_t + s / (t - s) * way,
-        "that is x_s alone divided by 1 - s: the noise in it is still there.": x_s / (1 - s),
-        "that is the slightly less noisy picture itself. Follow the road to its end.": x_s,
+        "you go the wrong way: down the road the way is x_s - x_t, and it goes down t - r levels.": (
+            x_t - (t - r) / (t - s) * way
+        ),
+        "from x_t it is t - r levels to the picture, not s - r: those begin at x_s.": x_t + (s - r) / (t - s) * way,
+        "you go r / (t - s) times the step. Level r is not r levels away from x_t, but t - r.": x_t + r / (t - s) * way,
+        "the step is t - s levels long: divide by that.": x_t + (t - r) * way,
+        "that is the slightly less noisy picture itself. Follow the road to level r.": x_s,
     }
 
 

@@ -23,8 +23,11 @@ WAY = torch.randint(1, 9, (1, 3, 4, 4), generator=g) / 4
 WAY[..., :2] *= -0.5
 WAY[..., 0, :] = 0  # here the words change nothing
 LEVEL = (WAY - WAY.flip(-1)) / 2  # as much up as down
+ONE = torch.zeros_like(U)
+ONE[0, 1, 2, 1] = 0.5
 GUIDED = {
     **{f"a guess guided with w = {w:g}": (U, U + WAY, U + w * WAY) for w in (2.0, 0.5, 0.0, 1.0, -2.0)},
+    "words that change a single number": (U, U + ONE, U + 2 * ONE),
     "words that only take away": (U, U - WAY.abs(), U - 2 * WAY.abs()),
     "words that add to some pixels what they take from others": (U, U + LEVEL, U + 2 * LEVEL),
 }

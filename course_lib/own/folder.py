@@ -126,7 +126,7 @@ def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder
     if root.is_file():
         raise NotADirectoryError(f"{path} is a file. Name the folder that holds the pictures and their captions.csv.")
     if not root.is_dir():
-        raise FileNotFoundError(f"There is no folder {path}.")
+        raise FileNotFoundError(f"There is no folder {root.absolute()}.")
     table = captions_file(root)
     lines, faults, notes = read_captions(table)
     if not lines and not faults:
