@@ -22,7 +22,7 @@ from course_lib.export.to_onnx import NETWORKS, as_onnx, check_same, rounded, sh
 from course_lib.fruit.words import HELD_OUT_PAIRS, VOCABULARY
 from course_lib.model import Denoiser, encode_for
 from course_lib.sample import sample
-from course_lib.tools.files import DATA, PACKAGE
+from course_lib.tools.files import DATA, PACKAGE, read_tensors
 from course_lib.weights import load, load_denoiser, save
 
 CAPTIONS = ["a green banana", "purple grapes", "a small red apple on a white background", "a fruit"]
@@ -183,10 +183,25 @@ def test_the_command_writes_the_same_again_in_one_file_with_the_checksum_of_the_
     assert said[0] == said[1] and models[0].SerializeToString() == models[1].SerializeToString()
 
 
+def test_a_file_in_16_bits_keeps_what_is_told_and_leaves_with_no_further_loss(tmp_path, capsys):
+    weights, out = tmp_path / "mine.safetensors", tmp_path / "half.safetensors"
+    save(network := small_denoiser(), weights, seed=3)
+    assert main(["export", "--to", "safetensors", "--half", str(out), "--weights", str(weights)]) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    assert read_tensors(out)[1]["about"] == {"seed": 3} and out.stat().st_size < 0.7 * weights.stat().st_size
+    halved = load_denoiser(out)
+    assert halved.config == network.config
+    contents = as_onnx(halved)
+    assert off_by(halved, contents, 2) <= 1e-4 < off_by(network, contents, 2)
+    assert len(contents) < 0.7 * len(as_onnx(network))
+
+
 REFUSED = [
     (["--to", "onnx", "x.onnx", "--weights", str(DATA / "judge.safetensors")], "holds a Judge, but a Denoiser or a"),
     (["--to", "onnx", "x.onnx", "--weights", "none.safetensors"], "There is no file"),
     (["--to", "onnx", "x.pt"], "ends in .onnx"),
+    (["--to", "safetensors", "x.onnx"], "ends in .safetensors"),
+    (["--to", "safetensors", "x.safetensors", "--weights", str(DATA / "judge.safetensors")], "holds a Judge"),
     (["--to", "onnx", "before.onnx/x.onnx"], "cannot be written"),
     (["--to", "diffusers", "x", "--weights", str(DATA / "enlarger.safetensors")], "holds a Enlarger"),
     (["--to", "diffusers", "x", "--half"], "Leave it out"),

@@ -239,12 +239,31 @@ def test_weights_that_are_not_finite_are_refused(path, value):
         load_denoiser(path)
 
 
-@pytest.mark.parametrize("dtype", [torch.int64, torch.float64, torch.float16, torch.bool])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float64, torch.bfloat16, torch.bool])
 def test_weights_of_another_type_are_refused(path, dtype):
     tensors = tiny().state_dict()
     write_tensors(path, tensors | {"enter.bias": tensors["enter.bias"].to(dtype)}, about())
     with pytest.raises(ValueError, match=f"enter.bias is {dtype}, expected torch.float32"):
         load_denoiser(path)
+
+
+def test_weights_in_16_bits_take_half_the_space_and_come_back_rounded_in_32(path):
+    network = Denoiser(VOCABULARY, channels=(16,))
+    save(network, path)
+    whole = path.stat().st_size
+    save(network, path, half=True, seed=3)
+    assert path.stat().st_size < 0.6 * whole and read_tensors(path)[1]["about"] == {"seed": 3}
+    again = load_denoiser(path).state_dict()
+    for name, tensor in network.state_dict().items():
+        assert again[name].dtype == tensor.dtype and torch.equal(again[name], tensor.half().float()), name
+
+
+def test_what_16_bits_cannot_hold_is_refused(path):
+    network = tiny()
+    network.enter.bias.data[3] = 1e6
+    with pytest.raises(ValueError, match="enter.bias holds numbers that are not finite"):
+        save(network, path, half=True)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("kind", ["network", "run"])

@@ -31,7 +31,12 @@ WAYS = {
     "draw": ["apple"],
     "generate": ["apple --steps 2", "apple --film --steps 2", "apple pear --weights tiny.safetensors --steps 2"],
     "read": [""],
-    "export": ["banana.onnx --to onnx", "banana --to diffusers", "banana --to page"],
+    "export": [
+        "banana.onnx --to onnx",
+        "banana --to diffusers",
+        "banana --to page",
+        "banana.safetensors --to safetensors",
+    ],
     "train": [
         "--channels 8 --steps 1",
         "--channels 8 8 16 --steps 2 --scenes",
@@ -104,6 +109,7 @@ def asked(tmp_path, monkeypatch, small_panel):
     large = Bytes(torch.randint(256, (16, 3, 64, 64), generator=torch.Generator().manual_seed(0)).to(torch.uint8))
     monkeypatch.setattr("course_lib.beyond.enlarge.large_pictures", lambda bar: large)
     monkeypatch.setitem(USUAL, "batch_size", 16)
+    monkeypatch.setattr("course_lib.tools.processor.precision", lambda: "float32")  # whatever this machine's does
     wrong = scene_exam.Answer(["a pear"], torch.zeros(1, 3, 8, 8), [SimpleNamespace(all_right=False, swapped=False)])
     stub("judging.fruit_exam.ask_for_pairs", {})
     stub("judging.fruit_exam.count_right", dict.fromkeys(("held_out", "seen", *HELD_OUT), Score(1, 2)))

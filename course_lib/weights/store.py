@@ -23,12 +23,13 @@ from course_lib.tools.files import read_tensors, write_tensors
 from course_lib.train import Run
 
 
-def save(network: nn.Module, path: str | Path, **about) -> None:
+def save(network: nn.Module, path: str | Path, *, half: bool = False, **about) -> None:
     """Write a network to a file, whole or not at all.
 
     Args:
         network: of a class that makes it again from its attribute `config`, such as `Denoiser`; compiled or not.
         path: the file, by custom with the ending .safetensors.
+        half: keep the weights in 16 bits, rounded, in half the space; `load` makes them float32 again.
         about: what else is worth keeping beside the weights (seed, steps, command), as JSON can hold it.
 
     Raises ValueError for a network that `load` could not open again, and writes nothing.
@@ -48,6 +49,8 @@ def save(network: nn.Module, path: str | Path, **about) -> None:
         ) from error
     if problem := _misfit(again, tensors):
         raise ValueError(f"No file could hold this {kind}, since its `config` makes another: {problem}")
+    if half:
+        tensors = {name: tensor.half() if tensor.dtype == torch.float32 else tensor for name, tensor in tensors.items()}
     if problem := _not_finite(tensors):
         raise ValueError(f"This {kind} is not worth a file: {problem}")
     write_tensors(path, tensors, {"kind": kind, "config": config, "about": _as_json(about)})
@@ -61,6 +64,7 @@ def load(path: str | Path, *classes: type[nn.Module]) -> nn.Module:
         ValueError: the file is a pickle, damaged, of another network, or does not fit its settings.
     """
     tensors, about = read_tensors(path)
+    tensors = {name: tensor.float() if tensor.dtype == torch.half else tensor for name, tensor in tensors.items()}
     by_name = {network_class.__name__: network_class for network_class in classes}
     kind = str(about.get("kind", "network of another project"))
     if kind not in by_name:
