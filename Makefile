@@ -94,6 +94,7 @@ test-site: pictures site  ## build the site, then visit every page of it in Chro
 
 lecture: slides  ## make the slides, and open those of the lecture
 	@echo "The lecture is build/slides/lecture.html, its page notebooks/instructor/lecture.md."
+	@echo "S opens the speaker's window with the notes, F fills the screen, ? lists all keys."
 	@-$(PYTHON) -m webbrowser "file://$$PWD/build/slides/lecture.html" >/dev/null 2>&1
 
 slides: $(NPM_READY)  ## make slides of every lesson and of the lecture, into build/slides

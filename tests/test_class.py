@@ -255,6 +255,13 @@ def test_a_machine_without_bubblewrap_says_what_to_install(tmp_path, monkeypatch
         grade.sandbox(tmp_path)
 
 
+def test_a_course_that_lies_below_tmp_is_seen_in_the_sandbox(tmp_path, monkeypatch):
+    (tmp_path / "bwrap").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    command = grade.sandbox(tmp_path)
+    assert command.index("--tmpfs") < command.index("--ro-bind-try")  # what is mounted later hides what came before
+
+
 def test_a_job_is_plain_text():
     lesson = make_class.read_lesson("01")
     one = grade.submission("ada", submitted(("01-016", "", "x = 1")), {"01": lesson})

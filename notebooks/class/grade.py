@@ -161,9 +161,10 @@ def sandbox(fonts: Path) -> list[str]:
     seen = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts"]
     seen += [sys.prefix, sys.base_prefix, ROOT / "course_lib", ROOT / "data", fonts, answers]
     command = [bwrap, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    command += ["--size", str(2**28), "--tmpfs", "/tmp"]  # first: the course itself may lie below /tmp
     for path in seen:
         command += ["--ro-bind-try", str(path), str(path)]
-    command += ["--proc", "/proc", "--dev", "/dev", "--size", str(2**28), "--tmpfs", "/tmp", "--remount-ro", "/"]
+    command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/"]
     settings = {"HOME": "/tmp", "MPLCONFIGDIR": fonts, "MPLBACKEND": "agg", "OMP_NUM_THREADS": 1, "PYTHONPATH": ROOT}
     for name, value in {**settings, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": 1}.items():
         command += ["--setenv", name, str(value)]

@@ -26,9 +26,9 @@ CLASS = ROOT / "build" / "class"
 FOLDED = r"<details><summary>{}</summary>(.*?)</details>"
 REVEALS = "show.folded("  # a cell that shows the answer to the exercise above it, when it is run
 
-NOTE = """**For a class.** Write each answer into its own cell, the one with `...`, and hand this file in. What an
-answer needs may stand in a cell that you add. What you change in other cells does not count, so no check can be
-lost."""
+NOTE = """**For a class.** Write each answer into its own cell, the one with `...`. At the end save (Ctrl S), and hand
+this file in. What an answer needs may stand in a cell that you add. What you change in other cells does not count, so
+no check can be lost."""
 
 SETTINGS = '''"""Settings of nbgrader for this course; see notebooks/instructor/class.md."""
 
