@@ -52,7 +52,7 @@ class Trajectory(Panel):
             self.pictures[name].value = show.png(show.grid(both, columns=1), scale=5)
 
     def figure(self) -> Figure:
-        films = [[frames[round(i / 5 * (len(frames) - 1))] for i in range(6)] for frames in self.films.values()]
+        films = [[frames[round(i / 4 * (len(frames) - 1))] for i in range(5)] for frames in self.films.values()]
         lines = [[getattr(f, part)[self.which] for f in film] for film in films for part in ("x_t", "x0_hat")]
         labels = [label for name in self.films for label in (name, "guess")]
-        return show.rows(lines, [f"{20 * i} %" for i in range(6)], labels)
+        return show.rows(lines, [f"{25 * i} %" for i in range(5)], labels)

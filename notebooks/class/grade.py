@@ -345,7 +345,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit("Stopped: nothing was written.")
     names = {mark.name for mark in marks}
-    print(f"{len(names)} students are in {options.out}; what the checks said to each is in {feedback}.")
+    print(f"Marked: {len(names)}, in {options.out}; what the checks said to each student is in {feedback}.")
     for mark in marks:
         if mark.reason:
             print(f"- {mark.name}{', ' * bool(mark.exercise)}{mark.exercise}: {mark.reason}")

@@ -203,7 +203,7 @@ def main() -> None:
         make(numbers, options.out, not options.no_hints)
     except (ValueError, OSError) as error:
         sys.exit(f"Nothing was made: {error}")
-    print(f"{len(numbers)} lessons are in {options.out}: student, instructor, nbgrader.")
+    print(f"Lessons: {len(numbers)}, in {options.out}: student, instructor, nbgrader.")
 
 
 if __name__ == "__main__":
