@@ -129,7 +129,7 @@ test-hub: pictures $(NPM_READY)  ## run a JupyterHub with three learners on this
 	PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) -m pytest tests/hub.py $(TESTFLAGS)
 
 test-twice: pictures  ## run each cell of every lesson again and again, in all three times (about 30 minutes)
-	$(PYTHON) -m pytest -m twice tests/test_lessons_twice.py $(TESTFLAGS)
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist worksteal -m twice tests/test_lessons_twice.py $(TESTFLAGS)
 
 minutes: $(READY)  ## count the minutes that each lesson takes a learner
 	$(PYTHON) tests/minutes.py
@@ -180,6 +180,9 @@ tables: $(READY)  ## write the tables of README.md and data/benchmarks/README.md
 pictures: $(READY)  ## draw the training pictures, if they are not there yet
 	$(PYTHON) -m course_lib pictures
 
+# Shipped in half the space; see data/README.md for what that costs.
+halved = $(PYTHON) -m course_lib export --to safetensors --half --weights $(1) $(2)
+
 weights: pictures  ## train again the networks that the course ships (hours; resumes)
 	$(PYTHON) -m course_lib judge --out data/judge.safetensors
 	$(PYTHON) -m course_lib judge --panel --out data/panel.safetensors
@@ -201,9 +204,10 @@ weights: pictures  ## train again the networks that the course ships (hours; res
 	mv runs/scenes/scene_denoiser-log.csv data/
 	$(PYTHON) -m course_lib train --enlarge --steps 4000 --batch-size 64 --learning-rate 3e-3 --out runs/enlarger \
 	    $(if $(wildcard runs/enlarger/run.safetensors),--resume)
-	cp runs/enlarger/enlarger.safetensors data/enlarger.safetensors
+	$(call halved,runs/enlarger/enlarger.safetensors,data/enlarger.safetensors)
 	$(MAKE) figures checksums
-	rm -f $(addprefix runs/,$(addsuffix /run.safetensors,shipped shuffled scenes enlarger)) runs/few_steps-*-steps.safetensors
+	rm -f $(addprefix runs/,$(addsuffix /run.safetensors,shipped shuffled scenes enlarger)) runs/few_steps-*-steps.safetensors \
+	    runs/shipped/denoiser.safetensors runs/enlarger/enlarger.safetensors runs/few_steps.safetensors
 
 figures: $(READY)  ## make the pictures of the README again, from the shipped weights
 	$(PYTHON) -m course_lib generate "a green banana" --steps 100 --film --out data/green_banana.png

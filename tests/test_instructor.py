@@ -157,6 +157,27 @@ def test_the_lecture_takes_fifty_minutes():
     assert 47 <= passed <= 51
 
 
+def sums(page: str) -> list[tuple[int, int]]:
+    """Of each column of a table that ends in a bold number: that number, and the sum of what stands above it."""
+    found = []
+    for table in re.findall(r"(?:^\|.+\|\n)+", page, re.MULTILINE):
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+        for *above, last in zip(*rows, strict=True):
+            if total := re.fullmatch(r"\*\*(\d+)\*\*", last):
+                found.append((int(total[1]), sum(int(cell) for cell in above if cell.isdigit())))
+    return found
+
+
+def test_the_plans_add_up_and_that_of_the_lecture_agrees_with_its_slides():
+    page = text("index.md")
+    assert len(sums(page)) >= 5 and all(total == summed for total, summed in sums(page))
+    assert sums("| a | b |\n| 3 | x |\n| 4 | y |\n| **8** | |\n") == [(8, 7)]
+    plan = page.split("### One lecture of 50 minutes")[1].split("\n### ")[0]
+    minutes = [int(minute) for minute in re.findall(r"^\| (\d+) \|", plan, re.MULTILINE)]
+    begins = {slide["minute"] for slide in LECTURE}
+    assert {sum(minutes[:i]) for i in range(len(minutes))} <= begins
+
+
 def test_a_third_of_the_slides_ask_and_every_question_has_an_answer():
     asked = [slide for slide in LECTURE if "**Ask.**" in slide["notes"]]
     assert len(LECTURE) / 4 <= len(asked) <= len(LECTURE) / 2
