@@ -437,3 +437,71 @@ def test_asking_once_more_while_a_command_ends_does_not_stop_it(monkeypatch, cap
     monkeypatch.setattr(cli, "note", lambda text: (asks(), told(text)))
     assert run("draw", "apple") == 130
     assert capsys.readouterr().err == "stopped\n"
+
+
+def test_what_a_killed_run_left_half_written_is_cleared_away_and_nothing_else(tmp_path):
+    left = (".run-0123abcd.safetensors", ".denoiser-89abcdef.safetensors", ".log-00000000.csv", ".tmpZWhFwI")
+    mine = (".mine-0123abcd.safetensors", ".runs", "run-0123abcd.safetensors", ".tmp")
+    for name in (*left, *mine):
+        (tmp_path / name).write_text("half a fi", encoding="utf-8")
+    assert run(*TRAIN, "--steps", 1, "--out", tmp_path) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {*mine, *FILES}
+
+
+# One process imports all and forks the runs, so that a start takes a moment. Each but the first and the last is ended
+# by the system within 30 ms of its first step, wherever it is just then: it saves every 10 ms.
+KILLED = """
+import os, random, signal, sys
+
+import torch
+
+torch.set_num_threads(1)
+from course_lib.beyond import attention, distill, enlarge, quick
+from course_lib.commands import main, train
+from course_lib.fruit import pictures, scene_pictures, worlds
+from course_lib.own import folder
+from course_lib.tools import bars, runs
+from course_lib.train import Run
+from course_lib.weights import store
+
+COMMAND = "train --folder houses --channels 8 --batch-size 8 --steps 300 --precision float32 --out".split()
+update, chance = Run.update, random.Random(0)
+runs.FIRST_SAVE = runs.SAVE_EVERY = 0.01
+
+
+def killed(out, *more, after=0.0):
+    if child := os.fork():
+        return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    if after:
+        def timed(*args, **how):
+            Run.update = update
+            signal.setitimer(signal.ITIMER_REAL, after)
+            return update(*args, **how)
+        Run.update = timed
+    os._exit(main.main([*COMMAND, out, *more]))
+
+
+assert not killed("whole")
+kills = 0
+while kills < 20:
+    resume = ["--resume"] * os.path.exists("killed/run.safetensors")
+    kills += killed("killed", *resume, after=chance.uniform(0.001, 0.03))
+assert not killed("killed", "--resume")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_run_that_is_killed_twenty_times_is_the_run_that_was_not(tmp_path):
+    write_folder(tmp_path / "houses", per_caption=1)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert sorted(path.name for path in killed.iterdir()) == sorted(path.name for path in whole.iterdir()) == FILES
+    assert same(tensors(whole), tensors(killed))
+    logs = [list(csv.reader((folder / "log.csv").open(encoding="utf-8"))) for folder in (whole, killed)]
+    steps, losses = ([[row[i] for row in log] for log in logs] for i in (0, 2))
+    assert steps[0] == steps[1] == ["step", *(str(step) for step in range(100, 301, 100))]
+    assert len(losses[0]) == len(losses[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import threading
 import time
@@ -19,7 +20,7 @@ except ImportError:  # Windows has none
 if TYPE_CHECKING:
     from course_lib.train import Report
 
-SAVE_EVERY = 60.0  # seconds of training between two saves of the run
+FIRST_SAVE, SAVE_EVERY = 15.0, 60.0  # seconds of training before the first save of a run, and between two
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # Ctrl-C, `kill`, a closed terminal, and Windows' Ctrl-Break
 
 
@@ -50,7 +51,7 @@ def on_signals(do: Callable[[int, object], None]) -> Iterator[None]:
 
 
 def stoppable(reports: Iterator[Report], save: Callable[[], None]) -> Iterator[Report]:
-    """Pass the reports of `train` on, and save every minute, at the end, and when a signal asks to end.
+    """Pass the reports of `train` on, and save after 15 s, every minute, at the end, and when a signal asks to end.
 
     A signal ends them after the step under way, so that no step is half done, and none ends a save. After an error
     nothing is saved: what was saved last is worth more than a spoilt run. Raises OSError if a save fails.
@@ -63,16 +64,16 @@ def stoppable(reports: Iterator[Report], save: Callable[[], None]) -> Iterator[R
             kept = "What was saved before is whole, and --resume goes on there."
             raise OSError(f"The run could not be saved ({error}). {kept}") from error
 
-    asked, saved = [], time.monotonic()
+    asked, due = [], time.monotonic() + FIRST_SAVE
     with on_signals(lambda number, frame: asked.append(number)):
         try:
             for report in reports:
                 yield report
                 if asked:
                     raise Stopped(asked[0])
-                if time.monotonic() - saved > SAVE_EVERY:
+                if time.monotonic() > due:
                     keep()
-                    saved = time.monotonic()
+                    due = time.monotonic() + SAVE_EVERY
         except KeyboardInterrupt as error:
             keep()
             how = "All that was done is kept: the same command with --resume goes on."
@@ -99,6 +100,17 @@ def claimed(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):  # not empty
             for path in new:
                 path.rmdir()
+
+
+def remove_unfinished(folder: Path, *stems: str) -> None:
+    """Remove what a process that was killed left of such files, and of what safetensors begins under names of its own.
+
+    For who has the folder to itself: a file that is being written looks the same.
+    """
+    left = re.compile(rf"\.(?:{'|'.join(stems)})-[0-9a-f]{{8}}\.\w+|\.tmp\w{{6}}")
+    for path in folder.glob(".*"):
+        if left.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _claim(folder: Path) -> int | None:
