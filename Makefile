@@ -190,6 +190,9 @@ weights: pictures  ## train again the networks that the course ships (hours; res
 	    --out runs/shipped $(if $(wildcard runs/shipped/run.safetensors),--resume)
 	cp runs/shipped/log.csv runs/shipped/denoiser-log.csv
 	mv runs/shipped/denoiser-log.csv runs/shipped/denoiser.safetensors data/
+	$(PYTHON) -m course_lib train --patch 2 --channels 64 128 192 --times 4 --batch-size 128 --steps 9000 \
+	    --learning-rate 4e-3 --out runs/wide $(if $(wildcard runs/wide/run.safetensors),--resume)
+	$(call halved,runs/wide/denoiser.safetensors,data/denoiser_wide.safetensors)
 	$(PYTHON) -m course_lib train --shuffle-captions --steps 1500 --learning-rate 3e-3 --out runs/shuffled \
 	    $(if $(wildcard runs/shuffled/run.safetensors),--resume)
 	mv runs/shuffled/denoiser.safetensors data/shuffled.safetensors
@@ -206,8 +209,8 @@ weights: pictures  ## train again the networks that the course ships (hours; res
 	    $(if $(wildcard runs/enlarger/run.safetensors),--resume)
 	$(call halved,runs/enlarger/enlarger.safetensors,data/enlarger.safetensors)
 	$(MAKE) figures checksums
-	rm -f $(addprefix runs/,$(addsuffix /run.safetensors,shipped shuffled scenes enlarger)) runs/few_steps-*-steps.safetensors \
-	    runs/shipped/denoiser.safetensors runs/enlarger/enlarger.safetensors runs/few_steps.safetensors
+	rm -f $(addprefix runs/,$(addsuffix /run.safetensors,shipped wide shuffled scenes enlarger)) \
+	    runs/few_steps-*-steps.safetensors runs/wide/denoiser.safetensors runs/enlarger/enlarger.safetensors
 
 figures: $(READY)  ## make the pictures of the README again, from the shipped weights
 	$(PYTHON) -m course_lib generate "a green banana" --steps 100 --film --out data/green_banana.png

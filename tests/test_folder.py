@@ -378,7 +378,7 @@ def test_a_missing_folder_or_table_says_what_to_do(tmp_path, root):
         ("captions", "Rename it to captions.csv"),
         ("captions.xlsx", 'save it as "CSV UTF-8" with the name captions.csv'),
         ("Metadata.csv", "Rename it to metadata.csv"),
-        ("metadata.jsonl", "Write a text file metadata.csv instead, with the first line file_name,text"),
+        ("metadata.json", "Write a text file metadata.csv instead, with the first line file_name,text"),
     ],
 )
 def test_a_captions_file_of_another_name_is_recognised(root, name, todo):
@@ -479,7 +479,7 @@ def test_notes_say_what_is_odd(root):
     few, small, twice, rare = open_folder(root).notes
     assert few.startswith("Only 3 pictures") and small == "Smaller than 32 pixels, and so enlarged: twin.png."
     assert twice == "There more than once: twin.png, the same as cat.png."
-    assert rare == "3 words stand in fewer than 5 captions and will hardly be learned: a, cat, dog."
+    assert rare == "3 words stand in fewer than 10 captions and will hardly be learned: dog, cat, a."
 
 
 def test_a_large_clean_folder_has_no_notes(tmp_path):

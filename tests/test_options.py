@@ -40,7 +40,7 @@ WAYS = {
     "train": [
         "--channels 8 --steps 1",
         "--channels 8 8 16 --steps 2 --scenes",
-        "--channels 8 --steps 1 --folder houses",
+        "--channels 8 --steps 1 --folder spoilt --skip-bad",
         "--channels 8 --steps 1 --enlarge",
         "--out begun --resume --steps 2",
     ],
@@ -54,7 +54,7 @@ VALUES = {
     **{"--size": "16", "--seed": "5", "--out": "other.png", "--count": "2", "--steps": "3", "--guidance": "-3"},
     **{"--per-pair": "2", "--per-group": "2", "--wrong": "wrong.png", "--minutes": "0.01", "--patch": "2"},
     **{"--channels": "16", "--learning-rate": "0.01", "--folder": "houses", "--weights": "tiny.safetensors"},
-    **{"--times": "2", "--batch-size": "32", "--precision": "bfloat16", "--to": "diffusers"},
+    **{"--sheet": "sheet.png", "--times": "2", "--batch-size": "32", "--precision": "bfloat16", "--to": "diffusers"},
 }
 
 
@@ -132,6 +132,8 @@ def asked(tmp_path, monkeypatch, small_panel):
             parameter.add_(0.1 * torch.randn(parameter.shape))
     weights.save(tiny, "tiny.safetensors")
     write_folder("houses", per_caption=1)
+    write_folder("spoilt", per_caption=1)
+    (tmp_path / "spoilt" / "red_house_000.png").write_bytes(b"no picture")
     assert cli.main(["train", "--channels", "8", "--steps", "1", "--out", "begun"]) == 0
     return asked
 

@@ -1,11 +1,14 @@
 """`train`: a denoiser of one's own, on the fruit, on scenes, or on a folder of pictures."""
 
+from __future__ import annotations
+
 import csv
 import os
 from argparse import SUPPRESS, ArgumentTypeError, BooleanOptionalAction
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from course_lib.commands.options import (
     Args,
@@ -16,13 +19,19 @@ from course_lib.commands.options import (
     bar,
     between,
     check_begun,
+    check_ending,
+    check_writable,
     drawing,
     flag,
     given,
+    new_file,
     note,
     path_of,
     say,
 )
+
+if TYPE_CHECKING:
+    from course_lib.noise import Pictures
 
 HELP = "Train a denoiser on the fruit, on scenes of one fruit and of two, or on a folder of your own."
 LOG_HEAD = ["step", "seconds", "loss", "pictures per second"]
@@ -33,6 +42,7 @@ USUAL = {
     "channels": None,
     "shuffle_captions": False,
     "folder": None,
+    "skip_bad": False,
     "scenes": False,
     "enlarge": False,
     "flip": False,
@@ -40,6 +50,8 @@ USUAL = {
     "batch_size": 64,
     "precision": "float32",  # a new run asks the processor; earlier ones did not say
 }
+OF_A_FOLDER = ("sheet", "skip_bad")
+SHEET = 64  # pictures on a sheet at most
 NOT_ENLARGING = ("patch", "shuffle_captions", "flip", "times")
 
 
@@ -71,9 +83,11 @@ def options(command: Parser) -> None:
     ask(command, "--learning-rate", between(1e-6, 1.0), text)
     flag(command, "--shuffle-captions", "the control: captions dealt out at random", SUPPRESS)
     about = command.add_mutually_exclusive_group()
-    ask(about, "--folder", path_of, "train on these pictures, with their captions.csv")
+    ask(about, "--folder", path_of, "train on these pictures, with captions.csv or what else says what they show")
     flag(about, "--scenes", "train on pictures of one fruit and of two, 64 pixels wide", SUPPRESS)
     flag(about, "--enlarge", "train what makes 128 pixels of 32, instead of a denoiser", SUPPRESS)
+    flag(command, "--skip-bad", "with --folder: leave out what cannot be used, instead of a list to mend", SUPPRESS)
+    ask(command, "--sheet", new_file, "with --folder: where to put a sheet of the pictures as the network sees them")
     text = "mirror every second picture: twice as many, where left and right look alike (default: no)"
     command.add_argument("--flip", action=BooleanOptionalAction, default=SUPPRESS, help=text)
     text = "draw so many times as many pictures to train on (default: 1)"
@@ -107,6 +121,10 @@ def settings(asked: dict, begun: dict, out: Path) -> dict:
 
 def check_together(asked: dict, kept: dict) -> None:
     """Refuse, with a ValueError, settings that make no sense together: none is ignored in silence."""
+    if not kept["folder"] and (odd := [f"--{name.replace('_', '-')}" for name in OF_A_FOLDER if name in asked]):
+        raise ValueError(f"Only pictures of your own need that. Add --folder, or leave out {' and '.join(odd)}.")
+    if "sheet" in asked and asked["sheet"].resolve().is_relative_to(Path(kept["folder"]).resolve()):
+        raise ValueError("A sheet among your pictures would be one of them. Put it outside the folder, with --sheet.")
     if kept["flip"] and kept["scenes"]:
         raise ValueError("Captions of scenes say left and right, and a mirror makes them false. Leave out --flip.")
     if kept["folder"] and kept["times"] > 1:
@@ -128,10 +146,10 @@ def spelled(name: str, value: object) -> str:
     return " ".join(["with", option, *map(str, words)])
 
 
-def subject(kept: dict) -> tuple:
+def subject(kept: dict, sheet: Path | None = None) -> tuple:
     """What to train: a network that has not learned anything; its batches, as a function of a generator; how else.
 
-    The last are options of `train`.
+    The last are options of `train`. sheet: where a sheet of the pictures of a folder goes.
     """
     import torch
 
@@ -159,15 +177,26 @@ def subject(kept: dict) -> tuple:
         elif not kept["folder"]:
             pictures, network = training_pictures(**drawn), Denoiser(**FRUIT.settings(), **shape)
         else:
-            pictures = open_folder(kept["folder"], bar=bar)
-            for odd in pictures.notes:
-                note(odd)
-            network = Denoiser(pictures.vocabulary, max_words=pictures.tokens.shape[1], **shape)
+            pictures = open_folder(kept["folder"], bar=bar, skip_bad=kept["skip_bad"])
+            for line in (*pictures.report, *pictures.notes):
+                note(line)
+            if sheet:
+                save_sheet(pictures.x0, sheet)
+            network = Denoiser(pictures.vocabulary, max_words=pictures.tokens.shape[-1], **shape)
     tokens = pictures.tokens
     if kept["shuffle_captions"]:  # the control: every picture gets the captions of another one
         tokens = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(kept["seed"]))]
     how = dict(batch_size=kept["batch_size"], flip=kept["flip"])
     return network, partial(random_batches, pictures.x0, tokens, **how), {}
+
+
+def save_sheet(x0: Pictures, path: Path) -> None:
+    """Write a sheet of the pictures of a folder, of many some from all over it. Whole or not at all."""
+    from course_lib.tools.pixels import grid, save_picture
+
+    shown = min(SHEET, len(x0))
+    save_picture(grid(x0[[i * len(x0) // shown for i in range(shown)]]), path, scale=2)
+    note(f"{path} shows {'all' if shown == len(x0) else shown} of the pictures as the network will see them.")
 
 
 def how_to_compute(precision: str) -> str:
@@ -230,10 +259,14 @@ def put_aside(path: Path) -> None:
 
 def run(args: Args) -> None:
     """Train, keep the run, its log and the average network in --out."""
-    from course_lib.tools.runs import claimed
+    from course_lib.tools.runs import claimed, remove_unfinished
 
     check_no_shipped(args.out)
+    if hasattr(args, "sheet"):
+        check_ending(args.sheet)
+        check_writable(args.sheet)
     with claimed(args.out):
+        remove_unfinished(args.out, "run", "log", "denoiser", "enlarger")
         check_begun([args.out / "run.safetensors"], args.resume)
         for name, a in (("denoiser", "a denoiser"), ("enlarger", "an enlarger")):
             if (args.out / f"{name}.safetensors").exists() and not args.resume:
@@ -259,8 +292,9 @@ def train_in(out: Path, args: Args) -> None:
         asked |= {"precision": begun.get("precision", "float32") if args.resume else precision()}
     kept = settings(asked, {name: begun[name] for name in USUAL if name in begun}, out)
     length = given(args, minutes="minutes", steps="steps") or begun.get("length") or {"minutes": 3.0}
-    check_together(asked, kept)
-    network, batches, how = subject(kept)
+    sheet = given(args, sheet="sheet")
+    check_together(asked | sheet, kept)
+    network, batches, how = subject(kept, **sheet)
     trained = out / ("enlarger.safetensors" if kept["enlarge"] else "denoiser.safetensors")
     config = network.config
     if begun.get("vocabulary", config.get("vocabulary")) != config.get("vocabulary"):

@@ -1,7 +1,7 @@
 """A folder of your own pictures and a file of captions: checked as a whole, then made ready to train on.
 
 Whatever is wrong is said at once, for the whole folder, and nothing is half done: either all pictures come back, or
-none and a list of what to mend.
+none and a list of what to mend. Or, if that is asked for, what cannot be used is left out, and told.
 """
 
 from collections import Counter, defaultdict
@@ -14,17 +14,21 @@ from torch import Tensor
 
 from course_lib.captions import MAX_WORDS, build_vocabulary, encode, split_words
 from course_lib.noise import Pictures, Tokens
+from course_lib.own.layouts import Entry, read_layout
 from course_lib.own.opening import SIZE, BadPicture, read_picture
 from course_lib.own.opening import crop_and_scale as crop_and_scale
 from course_lib.own.opening import prepare as prepare
-from course_lib.own.table import Fault, Names, captions_file, folder_path, read_captions, shorten
+from course_lib.own.table import Fault, Names, folder_path, shorten
 from course_lib.tools.bars import Bar, no_bar
 
-MOST_WORDS = 100  # in one caption of one's own
+MOST_WORDS = 100  # in one caption of one's own; more are something else
+KEPT_WORDS = 32  # of a caption, for longer ones need a larger network
+MOST_CAPTIONS = 32  # of one picture
 PER_WORD = 40  # characters of a caption for each of its words, as `split_words` allows them
 LONGEST_WORD = 100  # in characters; what is longer are several words without spaces
 FEW_PICTURES = 100  # with fewer, a network learns them by heart
-RARE_WORD = 5  # a word in fewer captions than this is hardly learned
+RARE_WORD = 10  # a word in fewer captions than this is hardly learned
+RARE_SHOWN = 5  # of such words
 EXAMPLES = 3  # of faults of one kind are told; more are counted
 MANY = {  # the kinds of faults, where there are several of one
     "columns": 'lines have more columns than the first line. A comma in a caption needs "quotes"',
@@ -45,7 +49,14 @@ MANY = {  # the kinds of faults, where there are several of one
     "closed": "pictures may not be read by you. Change their permissions",
     "format": "files are no pictures that can be opened. Save them as PNG or JPEG",
     "damaged": "pictures are damaged or cut short. Save them again",
+    "many": f"pictures have more than {MOST_CAPTIONS} captions",
+    "json": "lines are no JSON",
+    "record": 'pictures lack "file" or "caption", or these are no texts',
+    "text": "text files cannot be read. Write the captions there, as UTF-8",
     "bare": "pictures have no caption. Add a line for each to the captions file, or take them out",
+    "bare text": "pictures have no caption. Write one in a text file beside each, or take them out",
+    "bare folder": "pictures lie in no folder that is named for what they show. Put them in one, or take them out",
+    "bare name": "pictures have names that do not say what they show. Give them others, or take them out",
 }
 
 
@@ -53,20 +64,22 @@ class Folder(NamedTuple):
     """What `open_folder` made of a folder."""
 
     x0: Pictures  # N of them, square, in the order of the captions file
-    tokens: Tokens
+    tokens: Tokens  # (N, L), or (N, K, L) if some picture has several captions, K at most
     vocabulary: tuple[str, ...]  # the words of these captions; place 0 is "no word"
-    captions: list[str]  # N, as they stand in the file
+    captions: list[str]  # N, as they stand in the file, cut if they are too long; the first of several
     files: list[str]  # N names
-    notes: list[str]  # what is odd, but no reason to stop
+    notes: list[str]  # what is odd, but no reason to stop, and what was left out
+    report: list[str]  # what was found
 
 
 def _told(fault: Fault, table: str) -> str:
     """A fault that is the only one of its kind, or of none."""
-    return f"{table}, {fault.where}: {fault.said}" if fault.where else fault.said
+    where = ", ".join(filter(None, (table, fault.where)))
+    return f"{where}: {fault.said}" if fault.where else fault.said
 
 
-def _refusal(folder_name: str, table: str, faults: Sequence[Fault]) -> str:
-    """All that is wrong with a folder, as the message of an error: each kind of fault once, with examples."""
+def _list(table: str, faults: Sequence[Fault]) -> list[str]:
+    """All that is wrong with a folder, in lines: each kind of fault once, with examples."""
     kinds = defaultdict(list)
     for i, fault in enumerate(faults):
         kinds[fault.kind or i].append(fault)
@@ -77,10 +90,16 @@ def _refusal(folder_name: str, table: str, faults: Sequence[Fault]) -> str:
             continue
         examples = "; ".join(", ".join(filter(None, (fault.where, fault.about))) for fault in same[:EXAMPLES])
         more = f"; and {len(same) - EXAMPLES} more" if len(same) > EXAMPLES else ""
-        where = f"{table}: " if same[0].where else ""
+        where = f"{table}: " if table and same[0].where else ""
         lines.append(f"{where}{len(same)} {MANY[same[0].kind]}: {examples}{more}.")
+    return lines
+
+
+def _refusal(folder_name: str, table: str, faults: Sequence[Fault]) -> str:
+    """All that is wrong with a folder, as the message of an error."""
     things = "one thing" if len(faults) == 1 else f"{len(faults)} things"
-    return f"The folder {folder_name} cannot be used yet: {things} to mend." + "".join(f"\n- {line}" for line in lines)
+    lines = "".join(f"\n- {line}" for line in _list(table, faults))
+    return f"The folder {folder_name} cannot be used yet: {things} to mend.{lines}"
 
 
 def _unfit(caption: str, where: str) -> Fault | None:
@@ -107,41 +126,36 @@ def _most_words(captions: Sequence[str]) -> int:
     return max(MAX_WORDS, *map(len, said), -(-characters // PER_WORD))
 
 
-def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder:
-    """Read a folder of pictures with their captions, or say everything that is wrong with it.
+def _shortened(caption: str) -> str:
+    """A caption without the words that are too many."""
+    words = split_words(caption, MOST_WORDS)
+    return caption if len(words) <= KEPT_WORDS else " ".join(words[:KEPT_WORDS])
 
-    The folder holds pictures (PNG, JPEG, WebP, GIF, BMP, TIFF, JPEG 2000, and AVIF where Pillow has it; subfolders are
-    fine) and `captions.csv`, a text file with the first line `file,caption` and then a line for each picture. Instead,
-    `metadata.csv` with the columns `file_name,text` may be there, as the `imagefolder` of Hugging Face's `datasets`
-    has it. A caption may have up to 100 words, and a word 100 characters; the tokens are as long as the longest
-    needs, with a place for every 40 characters, and never under 12.
 
-    size: side of the pictures in pixels, a multiple of 8 from 8 to 256. Raises TypeError if path is no name;
-    FileNotFoundError without a folder or a captions file in it; ValueError if size is wrong, or if something in the
-    folder is, with a list of all that must be mended.
-    """
-    root = folder_path(path)
-    if type(size) is not int or size % 8 or not 8 <= size <= 256:
-        raise ValueError(f"size must be a multiple of 8 from 8 to 256, not {size!r}.")
-    if root.is_file():
-        raise NotADirectoryError(f"{path} is a file. Name the folder that holds the pictures and their captions.csv.")
-    if not root.is_dir():
-        raise FileNotFoundError(f"There is no folder {root.absolute()}.")
-    table = captions_file(root)
-    lines, faults, notes = read_captions(table)
-    if not lines and not faults:
-        faults.append(Fault("", "", f"{table.name} names no picture.", ""))
-    names = Names(root)
-    names.captioned |= {names.within(fault.about) for fault in faults} & names.files.keys()
-    swallowed = any(fault.kind == "quote" for fault in faults)
-    good: list[tuple[str, str, Tensor, int]] = []  # name, caption, picture, the shorter side it had
-    odd: dict[str, list[str]] = defaultdict(list)  # what is odd, and the names of the pictures
-    for line, name, caption in bar(lines):
-        where, name, before = f"line {line}", names.within(name), len(faults)
-        if fault := _unfit(caption, where):
-            faults.append(fault)
-        few = sum(fault.kind == "missing" for fault in faults) < EXAMPLES
-        if fault := names.fault(name, line, suggest=few):
+class _Found(NamedTuple):
+    """A picture that can be used."""
+
+    name: str
+    captions: list[str]
+    x0: Tensor
+    side: int  # the shorter one it had, in pixels
+
+
+def _find(
+    entries: Sequence[Entry], names: Names, size: int, bar: Bar
+) -> tuple[list[_Found], list[Fault], dict[str, list[str]]]:
+    """The pictures that can be used, what is wrong with the others, and what is odd, each with names of pictures."""
+    good, faults, odd = [], [], defaultdict(list)
+    missing = 0
+    for where, name, captions in bar(entries):
+        if len(captions) > MOST_CAPTIONS:
+            said = f"{shorten(name)} has {len(captions)} captions. Keep {MOST_CAPTIONS} at most."
+            faults.append(Fault("many", where, said, shorten(name)))
+            captions = []
+        checked = [(caption, _unfit(caption, where)) for caption in captions]
+        faults += [fault for _, fault in checked if fault]
+        if fault := names.fault(name, where, suggest=missing < EXAMPLES):
+            missing += fault.kind == "missing"
             faults.append(fault)
             continue
         try:
@@ -151,20 +165,85 @@ def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar) -> Folder
             continue
         for kind in what:
             odd[kind].append(name)
-        if len(faults) == before:
-            good.append((name, caption, picture, side))
-    if lines and not swallowed:  # a captions file that could not be read says nothing about the pictures
-        for name in names.bare():
-            said = f"{shorten(name)} has no caption. Add a line for it to {table.name}, or take it out."
-            faults.append(Fault("bare", "", said, shorten(name)))
-    if faults:
-        raise ValueError(_refusal(root.name, table.name, faults))
-    files, captions, pictures, sides = map(list, zip(*good, strict=True))
-    x0, vocabulary = torch.stack(pictures), build_vocabulary(captions, MOST_WORDS)
-    tokens = encode(captions, vocabulary, _most_words(captions))
+        if fit := [caption for caption, fault in checked if not fault]:
+            good.append(_Found(name, fit, picture, side))
+    return good, faults, odd
+
+
+def _tokens(captions: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> Tokens:
+    """The tokens of each picture's captions: (N, L), or (N, K, L), where a picture with fewer than K has them again."""
+    most = max(map(len, captions))
+    alike = [said[i % len(said)] for said in captions for i in range(most)]
+    tokens = encode(alike, vocabulary, _most_words(alike))
+    return tokens if most == 1 else tokens.unflatten(0, (len(captions), most))
+
+
+def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar, skip_bad: bool = False) -> Folder:
+    """Read a folder of pictures with their captions, or say everything that is wrong with it.
+
+    The folder holds pictures (PNG, JPEG, WebP, GIF, BMP, TIFF, JPEG 2000, and AVIF where Pillow has it; subfolders are
+    fine) and `captions.csv`, a text file with the first line `file,caption` and then a line for each picture. What
+    else may say what they show, and what is taken if there are several, stands at the top of `layouts`.
+
+    A caption may have up to 100 words, and a word 100 characters; of more than 32 words, the first 32 are used. The
+    tokens are as long as the longest needs, with a place for every 40 characters, and never under 12: L =
+    tokens.shape[-1]. They are (N, L), or (N, K, L) where pictures have several captions, as `random_batches` takes it.
+
+    size: side of the pictures in pixels, a multiple of 8 from 8 to 256. skip_bad: leave out what cannot be used, and
+    say so in the notes. Raises TypeError if path is no name; FileNotFoundError without a folder or captions in it;
+    ValueError if size is wrong, or, with a list of all that must be mended, if something in the folder is, or if with
+    skip_bad nothing is left.
+    """
+    root = folder_path(path)
+    if type(size) is not int or size % 8 or not 8 <= size <= 256:
+        raise ValueError(f"size must be a multiple of 8 from 8 to 256, not {size!r}.")
+    if root.is_file():
+        raise NotADirectoryError(f"{path} is a file. Name the folder that holds the pictures and their captions.csv.")
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {root.absolute()}.")
+    names = Names(root)
+    layout = read_layout(names)
+    table, faults, notes = layout.table, [*layout.faults], [*layout.notes]
+    if not layout.entries and not faults:
+        faults.append(Fault("", "", f"{layout.way} names no picture.", ""))
+    swallowed = any(fault.kind == "quote" for fault in faults)
+    good, unusable, odd = _find(layout.entries, names, size, bar)
+    faults += unusable
+    if layout.entries and not swallowed:  # a captions file that could not be read says nothing about the pictures
+        bare = names.bare()
+        faults += [layout.without_caption(name) for name in bare if name not in layout.aside]
+        if beside := [name for name in bare if name in layout.aside]:
+            notes.append(f"Outside the folder train, and so left aside: {_these(beside)}.")
+    if faults and not (good and skip_bad):
+        raise ValueError("Nothing is left. " * skip_bad + _refusal(root.name, table, faults))
+    notes += [f"Left out: {line}" for line in _list(table, faults)]
+    files, said, pictures, sides = map(list, zip(*good, strict=True))
+    captions = [[*map(_shortened, those)] for those in said]
+    every = [caption for those in captions for caption in those]
+    if cut := sum(now != was for now, was in zip(every, (one for those in said for one in those), strict=True)):
+        those = "1 caption is" if cut == 1 else f"{cut} captions are"
+        notes.append(f"{those} longer than {KEPT_WORDS} words: what comes after these is not used.")
+    x0, vocabulary = torch.stack(pictures), build_vocabulary(every, MOST_WORDS)
     odd["Links lead out of the folder to {}."] = names.linked_outside(files)
     notes += [what.format(_these(them)) for what, them in odd.items() if them]
-    return Folder(x0, tokens, vocabulary, captions, files, _notes(x0, captions, files, sides, size) + notes)
+    notes = _notes(x0, every, files, sides, size) + notes
+    report = _report(root.name, layout.way, every, sides, len(vocabulary) - 1)
+    return Folder(x0, _tokens(captions, vocabulary), vocabulary, [one[0] for one in captions], files, notes, report)
+
+
+def _report(folder_name: str, way: str, captions: list[str], sides: list[int], words: int) -> list[str]:
+    """What was found in a folder."""
+    low, high = min(sides), max(sides)
+    pixels = f"all {low} pixels" if low == high else f"{low} to {high} pixels"
+    lengths = [len(split_words(caption, MOST_WORDS)) for caption in captions]
+    few, many = min(lengths), max(lengths)
+    long = f"{few} to " * (few < many) + f"{many} word" + "s" * (many > 1)
+    different = len(set(captions))
+    return [
+        f"The captions in {folder_name} were taken from {way}.",
+        f"Pictures: {len(sides)}. Their shorter sides: {pixels}.",
+        f"Captions: {len(captions)}, different ones: {different}, each {long} long. Different words: {words}.",
+    ]
 
 
 def changed_words(before: Iterable[str], now: Iterable[str]) -> str:
@@ -179,9 +258,9 @@ def changed_words(before: Iterable[str], now: Iterable[str]) -> str:
     )
 
 
-def _some(words: Sequence[str]) -> str:
+def _some(words: Sequence[str], shown: int = 10) -> str:
     """The first of some words, as a message shows them."""
-    return ", ".join(map(shorten, words[:10])) + (f" and {len(words) - 10} more" if len(words) > 10 else "")
+    return ", ".join(map(shorten, words[:shown])) + (f" and {len(words) - shown} more" if len(words) > shown else "")
 
 
 def _these(names: Sequence[str]) -> str:
@@ -202,7 +281,8 @@ def _notes(x0: Pictures, captions: list[str], files: list[str], sides: list[int]
     if twins := [pair for pair in twins if pair[0] != pair[1]]:
         notes.append(f"There more than once: {_these([name for name, _ in twins])}, the same as {twins[0][1]}.")
     counts = Counter(word for caption in captions for word in set(split_words(caption, MOST_WORDS)))
-    if rare := sorted(word for word, count in counts.items() if count < RARE_WORD):
+    if rare := sorted((count, word) for word, count in counts.items() if count < RARE_WORD):
         stand = "1 word stands" if len(rare) == 1 else f"{len(rare)} words stand"
-        notes.append(f"{stand} in fewer than {RARE_WORD} captions and will hardly be learned: {_some(rare)}.")
+        those = _some([word for _, word in rare], RARE_SHOWN)  # the rarest first: a misspelling is among them
+        notes.append(f"{stand} in fewer than {RARE_WORD} captions and will hardly be learned: {those}.")
     return notes

@@ -8,6 +8,7 @@ import posixpath
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +34,10 @@ GOING_ON = (
     "behind",
 )
 CAPTION_FILES = {"captions.csv": ("file", "caption"), "metadata.csv": ("file_name", "text")}  # name: its two columns
+HEADS = (  # what people and programs call these two
+    ("file", "file_name", "filename", "image", "image_name", "path"),
+    ("caption", "text", "description", "prompt"),
+)
 
 
 class Fault(NamedTuple):
@@ -58,49 +63,49 @@ def folder_path(path: str | Path) -> Path:
     return Path(os.path.abspath(os.path.expanduser(path)))
 
 
-def captions_file(root: Path) -> Path:
-    """The captions file of a folder. Raises FileNotFoundError, which says what to do with a file that looks like it."""
-    for name in CAPTION_FILES:
-        if (root / name).is_file():
-            return root / name
-    for name in sorted(path.name for path in root.iterdir() if path.is_file() and not path.name.startswith(".")):
-        stem, _, ending = name.casefold().partition(".")
-        wanted = "metadata.csv" if stem == "metadata" else "captions.csv"
-        if stem in ("captions", "caption", "metadata") or ending == "csv":
-            todo = f"Rename it to {wanted}, in small letters and with no other ending."
-            if ending in ("xlsx", "xls", "ods", "numbers"):
-                todo = f'Open it in its spreadsheet and save it as "CSV UTF-8" with the name {wanted}.'
-            elif ending not in ("csv", "csv.txt", "txt", "tsv", ""):
-                todo = f"Write a text file {wanted} instead, with the first line {','.join(CAPTION_FILES[wanted])}."
-            raise FileNotFoundError(f"The folder {root.name} has {shorten(name)} but no {wanted}. {todo}")
-    raise FileNotFoundError(
-        f"The folder {root.name} has no captions.csv. Write one: the first line is file,caption "
-        "and each line after it names a picture and says what it shows, such as cat_1.jpg,a black cat"
-    )
+def text_of(path: Path, most: int = -1) -> str | None:
+    """A text file, or None if it is no UTF-8 text or has more than `most` bytes. Raises OSError if it is unreadable."""
+    with path.open("rb") as file:
+        content = file.read(most + 1 if most >= 0 else -1)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+    if "\0" in text or 0 <= most < len(content):  # the first as in UTF-16
+        return None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def find_columns(head: Sequence[str], wanted: Sequence[str] = ("", "")) -> list[int | None]:
+    """In which columns of a head the files and the captions stand, those `wanted` before others; None: in none."""
+    names = [name.strip().casefold().replace(" ", "_") for name in head]
+    both = [(first, *heads) for first, heads in zip(wanted, HEADS, strict=True)]
+    return [next((names.index(name) for name in heads if name and name in names), None) for heads in both]
 
 
 def read_captions(path: Path) -> tuple[list[tuple[int, str, str]], list[Fault], list[str]]:
     """The captions file as (line, file name, caption), what is wrong with it, and what is odd."""
     wanted = CAPTION_FILES[path.name]
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:  # as in UTF-16
+    if (text := text_of(path)) is None:
         said = f'{path.name} is no UTF-8 text. Save it as "CSV UTF-8" in a spreadsheet, as UTF-8 in a text editor.'
         return [], [Fault("", "", said, "")], []
     between = max(",;\t", key=text.split("\n", 1)[0].count)  # not every spreadsheet writes commas
     rows, unread = _rows(text, between)
     if unread and not rows:
         return [], unread, []
-    _, _, head = rows.pop(0)
+    _, _, head = rows[0]
     columns = [name.strip().casefold() for name in head]
-    if not set(wanted) <= set(columns):
+    file_at, caption_at = find_columns(head, wanted)
+    headed = file_at is not None and caption_at is not None
+    if headed:
+        named = max(i for i, name in enumerate(columns) if name) + 1
+        del rows[0]
+    elif pictures := [i for i, cell in enumerate(head[:2]) if is_named_picture(cell)]:  # no head, but a picture at once
+        file_at, caption_at, named = pictures[0], 1 - pictures[0], 2
+    else:
         found = ", ".join(columns) or "nothing"
         said = f"{path.name} must begin with the line {','.join(wanted)} but begins with {found:.80}."
         return [], [Fault("", "", said, "")], []
-    named = max(i for i, name in enumerate(columns) if name) + 1
-    file_at, caption_at = (columns.index(column) for column in wanted)
     lines, faults, beyond = [], [], []
     for first, last, cells in rows:
         where = f"line {last}"
@@ -108,14 +113,15 @@ def read_captions(path: Path) -> tuple[list[tuple[int, str, str]], list[Fault], 
             faults.append(_unclosed(opened))
             continue
         if any(cell.strip() for cell in cells[named:]):
-            said = 'more columns than in the first line. A comma in a caption needs "quotes".'
-            faults.append(Fault("columns", where, said, next(filter(_is_named_picture, cells), "").strip()))
+            many = "more columns than in the first line" if headed else "more than two columns"
+            said = f'{many}. A comma in a caption needs "quotes".'
+            faults.append(Fault("columns", where, said, next(filter(is_named_picture, cells), "").strip()))
             continue
         beyond.append((where, cells[caption_at + 1] if caption_at + 1 < min(named, len(cells)) else None))
         cells += [""] * (named - len(cells))
         name, caption = cells[file_at].strip(), cells[caption_at].strip()
-        later = next(filter(_is_named_picture, cells[file_at + 1 :]), "").strip()
-        if caption_at < file_at and later and not _is_named_picture(name) and not os.path.exists(path.parent / name):
+        later = next(filter(is_named_picture, cells[file_at + 1 :]), "").strip()
+        if caption_at < file_at and later and not is_named_picture(name) and not os.path.exists(path.parent / name):
             said = f"there is no file {shorten(name)}, but {shorten(later)} in another column."
             faults.append(Fault("comma", where, f'{said} A comma in a caption needs "quotes".', later))
             continue
@@ -144,7 +150,7 @@ def _rows(text: str, between: str) -> tuple[list[tuple[int, int, list[str]]], li
     return rows, []
 
 
-def _is_named_picture(cell: str) -> bool:
+def is_named_picture(cell: str) -> bool:
     """Whether it is the name of a picture file."""
     return os.path.splitext(cell.strip().strip('"'))[1].casefold() in ENDINGS
 
@@ -156,7 +162,7 @@ def _open_quote(cells: Sequence[str], line: int, between: str) -> int | None:
     """
     for cell in cells:
         rows = io.StringIO(cell, newline="").readlines()
-        if len(rows) > 1 and (rows[-1].endswith(END) or any(map(_is_named_picture, between.join(rows).split(between)))):
+        if len(rows) > 1 and (rows[-1].endswith(END) or any(map(is_named_picture, between.join(rows).split(between)))):
             return line
         line += max(0, len(rows) - 1)
     return None
@@ -212,7 +218,7 @@ class Names:
 
     def __init__(self, root: Path):
         self.root, self.real, self.files = root, Path(os.path.realpath(root)), listing(root)
-        self.told: dict[str, int] = {}  # each name and the line that has it
+        self.told: dict[str, str] = {}  # each name and the line that has it
         self.captioned: set[str] = set()  # names of files that some line is meant for
         self.alike: dict[str, list[str]] = defaultdict(list)  # names of files that differ in capitals and ending only
         for name in self.files:
@@ -234,19 +240,29 @@ class Names:
                     return path.relative_to(above).as_posix()
         return name
 
-    def fault(self, name: str, line: int, suggest: bool) -> Fault | None:
+    @cached_property
+    def pictures(self) -> list[str]:
+        """The names of all pictures. A link that leads out of the folder is one by its name alone: it is not opened."""
+        return [
+            name
+            for name, path in self.files.items()
+            if (is_named_picture(name) if self.leads_out(path) else is_picture(path))
+        ]
+
+    def leads_out(self, path: Path) -> bool:
+        """Whether a file is a link to one outside the folder."""
+        return path.is_symlink() and not path.resolve().is_relative_to(self.real)
+
+    def fault(self, name: str, where: str, suggest: bool) -> Fault | None:
         """What is wrong with a name of `within`; `suggest` what may be meant, which is slow in a large folder."""
-        before, where, shown = self.told.setdefault(name, line), f"line {line}", shorten(name)
+        before, shown = self.told.setdefault(name, where), shorten(name)
         if not name:
             return Fault("unnamed", where, "no file is named.", "")
-        if before != line:
-            return Fault(
-                "twice", where, f"{shown} has a caption already, in line {before}. Keep one of the two.", shown
-            )
+        if before != where:
+            return Fault("twice", where, f"{shown} has a caption already, in {before}. Keep one of the two.", shown)
         if name in self.files:
             self.captioned.add(name)
-            path = self.files[name]
-            if path.is_symlink() and not path.resolve().is_relative_to(self.real):
+            if self.leads_out(self.files[name]):
                 said = f"{shown} is a link that leads out of the folder. Put the picture itself inside."
                 return Fault("outside", where, said, shown)
             return None
@@ -282,11 +298,7 @@ class Names:
     def bare(self) -> list[str]:
         """The pictures that no line is meant for, under any of their names."""
         real = {self.files[name].resolve() for name in self.captioned}
-        return [
-            name
-            for name, path in self.files.items()
-            if name not in self.told and path.resolve() not in real and is_picture(path)
-        ]
+        return [name for name in self.pictures if name not in self.told and self.files[name].resolve() not in real]
 
     def linked_outside(self, names: Sequence[str]) -> list[str]:
         """Those of some pictures whose files lie elsewhere, in folders that are linked."""
