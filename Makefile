@@ -193,6 +193,8 @@ weights: pictures  ## train again the networks that the course ships (hours; res
 	$(PYTHON) -m course_lib train --patch 2 --channels 64 128 192 --times 4 --batch-size 128 --steps 9000 \
 	    --learning-rate 4e-3 --out runs/wide $(if $(wildcard runs/wide/run.safetensors),--resume)
 	$(call halved,runs/wide/denoiser.safetensors,data/denoiser_wide.safetensors)
+	cp runs/wide/log.csv runs/wide/denoiser_wide-log.csv
+	mv runs/wide/denoiser_wide-log.csv data/
 	$(PYTHON) -m course_lib train --shuffle-captions --steps 1500 --learning-rate 3e-3 --out runs/shuffled \
 	    $(if $(wildcard runs/shuffled/run.safetensors),--resume)
 	mv runs/shuffled/denoiser.safetensors data/shuffled.safetensors
