@@ -112,7 +112,7 @@ def test_the_versions_are_made_by_one_command(tmp_path, monkeypatch, capsys):
     (tmp_path / "nbgrader" / "submitted").mkdir(parents=True)
     monkeypatch.setattr(sys, "argv", ["make_class.py", "1", "--out", str(tmp_path)])
     make_class.main()
-    assert "1 lessons" in capsys.readouterr().out
+    assert "Lessons: 1, in" in capsys.readouterr().out
     name = make_class.LESSONS["01"].stem
     for path in (f"student/{name}", f"instructor/{name}", f"nbgrader/source/{name}/{name}"):
         nbformat.validate(nbformat.read(tmp_path / f"{path}.ipynb", as_version=4))
