@@ -71,7 +71,7 @@ def as_onnx(network: nn.Module, *, half: bool = False, **about) -> bytes:
     The number of pictures, `batch`, is free; their size is the network's own. Its `config`, and what else is told
     `about` it, stand in the file's metadata as JSON.
 
-    Weights that are numbers of 16 bits, as those of most shipped networks, take that space, and become float32 again
+    Weights that are numbers of 16 bits, as those of some shipped networks, take that space, and become float32 again
     before anything is computed.
 
     half: round all weights to 16 bits. A picture of 50 guided steps changes by less than half a grey level.
