@@ -135,6 +135,15 @@ def run_below(lesson, code: str) -> None:
     lesson.page.keyboard.press("Control+Enter")
 
 
+def until_high(part, height: float) -> None:
+    """Wait until a part of the page has a height, in pixels, but for a few hundredths."""
+    for _ in range(120):
+        if part.bounding_box()["height"] == pytest.approx(height, rel=0.02):
+            return
+        part.page.wait_for_timeout(500)
+    raise AssertionError(f"{part.bounding_box()['height']} pixels high, not {height}")
+
+
 @pytest.mark.parametrize("lesson", [1.0], ids=["100"], indirect=True)
 def test_a_widget_on_show_follows_the_projector_and_goes_back(lesson):
     for code in ("import torch", "NoiseSlider("):
@@ -143,16 +152,8 @@ def test_a_widget_on_show_follows_the_projector_and_goes_back(lesson):
     expect(slider).to_be_visible(timeout=180_000)
     high = slider.bounding_box()["height"]
     run_below(lesson, "show.projector()")
-    for _ in range(120):
-        if slider.bounding_box()["height"] > 1.2 * high:
-            break
-        lesson.page.wait_for_timeout(500)
-    assert slider.bounding_box()["height"] == pytest.approx(1.5 * high, rel=0.02)
+    until_high(slider, 1.5 * high)
     slider.scroll_into_view_if_needed()
     lesson.shot("projector")
     run_below(lesson, "show.projector(False)")
-    for _ in range(120):
-        if slider.bounding_box()["height"] < 1.2 * high:
-            break
-        lesson.page.wait_for_timeout(500)
-    assert slider.bounding_box()["height"] == pytest.approx(high, rel=0.02)
+    until_high(slider, high)

@@ -449,7 +449,7 @@ def test_what_a_killed_run_left_half_written_is_cleared_away_and_nothing_else(tm
 
 
 # One process imports all and forks the runs, so that a start takes a moment. Each but the first and the last is ended
-# by the system within 30 ms of its first step, wherever it is just then: it saves every 10 ms.
+# by the system within 60 ms of its first step, wherever it is just then: it saves every 10 ms.
 KILLED = """
 import os, random, signal, sys
 
@@ -464,14 +464,14 @@ from course_lib.tools import bars, runs
 from course_lib.train import Run
 from course_lib.weights import store
 
-COMMAND = "train --folder houses --channels 8 --batch-size 8 --steps 300 --precision float32 --out".split()
+COMMAND = "train --folder houses --channels 8 --batch-size 8 --steps 600 --precision float32 --out".split()
 update, chance = Run.update, random.Random(0)
 runs.FIRST_SAVE = runs.SAVE_EVERY = 0.01
 
 
-def killed(out, *more, after=0.0):
+def status(out, *more, after=0.0):
     if child := os.fork():
-        return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        return os.waitpid(child, 0)[1]
     if after:
         def timed(*args, **how):
             Run.update = update
@@ -481,12 +481,11 @@ def killed(out, *more, after=0.0):
     os._exit(main.main([*COMMAND, out, *more]))
 
 
-assert not killed("whole")
-kills = 0
-while kills < 20:
+assert status("whole") == 0
+for _ in range(20):
     resume = ["--resume"] * os.path.exists("killed/run.safetensors")
-    kills += killed("killed", *resume, after=chance.uniform(0.001, 0.03))
-assert not killed("killed", "--resume")
+    assert os.WIFSIGNALED(status("killed", *resume, after=chance.uniform(0.001, 0.06))), "it came to its end"
+assert status("killed", "--resume") == 0
 """
 
 
@@ -502,6 +501,5 @@ def test_a_run_that_is_killed_twenty_times_is_the_run_that_was_not(tmp_path):
     assert sorted(path.name for path in killed.iterdir()) == sorted(path.name for path in whole.iterdir()) == FILES
     assert same(tensors(whole), tensors(killed))
     logs = [list(csv.reader((folder / "log.csv").open(encoding="utf-8"))) for folder in (whole, killed)]
-    steps, losses = ([[row[i] for row in log] for log in logs] for i in (0, 2))
-    assert steps[0] == steps[1] == ["step", *(str(step) for step in range(100, 301, 100))]
-    assert len(losses[0]) == len(losses[1])
+    steps = [[row[0] for row in log] for log in logs]
+    assert steps[0] == steps[1] == ["step", *(str(step) for step in range(100, 601, 100))]

@@ -6,7 +6,7 @@ import argparse
 
 from course_lib.commands.options import Args, Parser, ask, bar, flag, path_of, say
 
-HELP = "Write a network for other programs, as ONNX or for diffusers, or all that the page in a browser needs."
+HELP = "Write a network for other programs, all that the page in a browser needs, or a file of half the size."
 TEXT = (
     "onnx: one file, for onnxruntime and others; diffusers: a folder that its DiffusionPipeline opens; "
     "page: a folder with course.json and the networks of the live page; safetensors: a file of the course's own"

@@ -225,7 +225,7 @@ def check_no_shipped(folder: Path) -> None:
         raise ValueError(f"{folder} holds files of the course. Choose another --out, such as runs/mine.")
 
 
-def logged(path: Path, until: int) -> tuple[list[list[str]], bool]:
+def logged(path: Path, until: float) -> tuple[list[list[str]], bool]:
     """The lines of a log up to a step, without its head, and whether the file holds nothing else.
 
     A spreadsheet may have saved it: with another mark between the columns, and with commas in its numbers.
@@ -306,7 +306,8 @@ def train_in(out: Path, args: Args) -> None:
     if kept["enlarge"]:  # whose batches take turns
         batches = partial(batches, begun=this.step)
     this.learning_rate = getattr(args, "learning_rate", this.learning_rate)
-    log, whole = logged(log_file, this.step) if args.resume else ([], not log_file.exists())
+    # a new run puts a log of before aside, but for a head alone, which a run that was killed at its first save leaves
+    log, whole = logged(log_file, this.step) if args.resume else ([], logged(log_file, float("inf")) == ([], True))
     about = kept | {name: config.get(name) for name in ("patch", "channels", "vocabulary")} | {"length": length}
 
     def save() -> None:  # the log first: what it holds beyond the run is left out when the run goes on

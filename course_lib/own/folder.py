@@ -200,7 +200,7 @@ def open_folder(path: str | Path, size: int = SIZE, bar: Bar = no_bar, skip_bad:
     if root.is_file():
         raise NotADirectoryError(f"{path} is a file. Name the folder that holds the pictures and their captions.csv.")
     if not root.is_dir():
-        raise FileNotFoundError(f"There is no folder {root.absolute()}.")
+        raise FileNotFoundError(f"There is no folder {root}.")
     names = Names(root)
     layout = read_layout(names)
     table, faults, notes = layout.table, [*layout.faults], [*layout.notes]
