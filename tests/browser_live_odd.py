@@ -138,7 +138,6 @@ def test_what_is_heard_and_seen_to_move(live):
         new MutationObserver(() => heard.push(document.getElementById("spoken").textContent))
             .observe(document.getElementById("spoken"), { childList: true }) }""")
     live.page.get_by_label("50 steps").check()
-    live.page.wait_for_selector("#words[data-state=drawing]")
     live.until_drawn()
     heard = live.page.evaluate("heard")
     assert [h for h in heard if h.startswith("Drawn: a green banana")] and len(heard) <= 2, heard

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHOTS = ROOT / "build" / "browser"
 SITE = Path(os.environ.get("SITE", ROOT / "build" / "site"))
 LONG = 180_000  # milliseconds, on a busy computer
+STATES = ("drawn", "ready")  # of the whole page, in their order
 NUMBERS = """canvas => {
     const { width, height } = canvas;
     return [width, [...canvas.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, width, height).data]];
@@ -51,9 +52,10 @@ class Live:
         """A part of a panel, by the name that the page has for it."""
         return self.page.locator(f"#{panel} [data-part={name}]")
 
-    def until(self, *states: str):
-        """Wait until the whole page is in one of these states: drawn, ready."""
-        self.page.wait_for_selector(", ".join(f"html[data-state={s}]" for s in states), state="attached", timeout=LONG)
+    def until(self, state: str):
+        """Wait until the whole page has come so far, or farther: drawn, ready. A look twice a second misses a state."""
+        reached = ", ".join(f"html[data-state={s}]" for s in STATES[STATES.index(state) :])
+        self.page.wait_for_selector(reached, state="attached", timeout=LONG)
         return self
 
     def until_drawn(self) -> None:
