@@ -1,10 +1,12 @@
 """The set-up files agree: pyproject.toml, constraints.txt, environment.yml, Makefile, .ci/run, CITATION.cff."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -99,6 +101,35 @@ PINS = by_name([line for line in read("constraints.txt").splitlines() if line an
 def test_each_dependency_has_a_lower_and_an_upper_bound(name):
     operators = {part.operator for part in ALL[name].specifier}
     assert operators == {">=", "<"}, f"{ALL[name]}: write it as name>=first,<beyond"
+
+
+STANDS_ON = read("CONTRIBUTING.md").split("## What it stands on")[1].split("\n## ")[0]
+LICENCES = dict(re.findall(r"^\|[^|]*\| (\S+) \|[^|]+\| ([^|]+) \|$", STANDS_ON, re.MULTILINE)[2:])
+GENERAL = {  # what classifiers say
+    "Apache Software License": "Apache",
+    "BSD License": "BSD",
+    "MIT License": "MIT",
+    "Python Software Foundation License": "PSF",
+}
+
+
+def test_the_table_of_dependencies_names_each_once():
+    npm = json.loads(read("notebooks/site/package.json"))
+    asked = [*ALL, *npm["dependencies"], *npm["devDependencies"]]
+    assert sorted(name.lower() for name in LICENCES) == sorted(asked)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_table_of_dependencies_has_the_licence_that_a_package_states(name):
+    told = {canonicalize_name(package): licence for package, licence in LICENCES.items()}[name]
+    try:
+        stated = metadata.metadata(name)
+    except metadata.PackageNotFoundError:
+        pytest.skip("not installed here")
+    families = re.findall(r"MIT|BSD|Apache|MPL|PSF", stated.get("License-Expression") or "") or [
+        GENERAL[kind] for line in stated.get_all("Classifier") or [] if (kind := line.rpartition(" :: ")[2]) in GENERAL
+    ]
+    assert not families or re.match(r"MIT|BSD|Apache|MPL|PSF", told)[0] in families, (told, families)
 
 
 @pytest.mark.parametrize("name", PINS)
