@@ -146,7 +146,7 @@ bench: pictures  ## measure quality, time and memory
 bench-choices: pictures  ## measure each choice of the recipe, one at a time (over an hour; resumes)
 	$(PYTHON) tests/benchmarks/choices.py
 
-bench-controls: pictures  ## measure what keeps the claim of the green banana honest (under 20 minutes)
+bench-controls: pictures  ## measure what keeps the claim of the green banana honest (under an hour)
 	$(PYTHON) tests/benchmarks/controls.py
 
 bench-scaling: pictures  ## measure how close to the machine we are, and how cost grows (under 15 minutes)
@@ -186,21 +186,18 @@ halved = $(PYTHON) -m course_lib export --to safetensors --half --weights $(1) $
 weights: pictures  ## train again the networks that the course ships (hours; resumes)
 	$(PYTHON) -m course_lib judge --out data/judge.safetensors
 	$(PYTHON) -m course_lib judge --panel --out data/panel.safetensors
-	$(PYTHON) -m course_lib train --patch 2 --channels 48 96 128 --steps 8000 --learning-rate 3e-3 \
-	    --out runs/shipped $(if $(wildcard runs/shipped/run.safetensors),--resume)
-	cp runs/shipped/log.csv runs/shipped/denoiser-log.csv
-	mv runs/shipped/denoiser-log.csv runs/shipped/denoiser.safetensors data/
 	$(PYTHON) -m course_lib train --patch 2 --channels 64 128 192 --times 4 --batch-size 128 --steps 9000 \
-	    --learning-rate 4e-3 --out runs/wide $(if $(wildcard runs/wide/run.safetensors),--resume)
-	$(call halved,runs/wide/denoiser.safetensors,data/denoiser_wide.safetensors)
-	cp runs/wide/log.csv runs/wide/denoiser_wide-log.csv
-	mv runs/wide/denoiser_wide-log.csv data/
+	    --learning-rate 4e-3 --guide-above 0.4 --out runs/shipped $(if $(wildcard runs/shipped/run.safetensors),--resume)
+	cp runs/shipped/log.csv runs/shipped/denoiser-log.csv
+	$(call halved,runs/shipped/denoiser.safetensors,data/denoiser.safetensors)
+	mv runs/shipped/denoiser-log.csv data/
 	$(PYTHON) -m course_lib train --shuffle-captions --steps 1500 --learning-rate 3e-3 --out runs/shuffled \
 	    $(if $(wildcard runs/shuffled/run.safetensors),--resume)
 	mv runs/shuffled/denoiser.safetensors data/shuffled.safetensors
 	$(PYTHON) -m course_lib broken --out data/broken.safetensors
-	$(PYTHON) -m course_lib distill --out data/few_steps.safetensors \
+	$(PYTHON) -m course_lib distill --times 4 --train-steps 600 --out runs/few_steps.safetensors \
 	    $(if $(wildcard runs/few_steps-*-steps.safetensors),--resume)
+	$(call halved,runs/few_steps.safetensors,data/few_steps.safetensors)
 	$(PYTHON) -m course_lib judge --scenes --out data/scene_judge.safetensors
 	$(PYTHON) -m course_lib train --scenes --steps 8000 --learning-rate 3e-3 --out runs/scenes \
 	    $(if $(wildcard runs/scenes/run.safetensors),--resume)
@@ -211,8 +208,9 @@ weights: pictures  ## train again the networks that the course ships (hours; res
 	    $(if $(wildcard runs/enlarger/run.safetensors),--resume)
 	$(call halved,runs/enlarger/enlarger.safetensors,data/enlarger.safetensors)
 	$(MAKE) figures checksums
-	rm -f $(addprefix runs/,$(addsuffix /run.safetensors,shipped wide shuffled scenes enlarger)) \
-	    runs/few_steps-*-steps.safetensors runs/wide/denoiser.safetensors runs/enlarger/enlarger.safetensors
+	rm -f $(addprefix runs/,$(addsuffix /run.safetensors,shipped shuffled scenes enlarger)) \
+	    runs/shipped/denoiser.safetensors runs/few_steps-*-steps.safetensors runs/few_steps.safetensors \
+	    runs/enlarger/enlarger.safetensors
 
 figures: $(READY)  ## make the pictures of the README again, from the shipped weights
 	$(PYTHON) -m course_lib generate "a green banana" --steps 100 --film --out data/green_banana.png

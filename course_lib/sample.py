@@ -116,6 +116,7 @@ def sample(
         generator: where the noise comes from; the same state gives the same pictures.
         steps: from 1 to 1000, evenly spaced from t = 1 to t = 0. As with the next two, None: as the model was made for.
         guidance_scale: see `guided`; it rests outside the guidance_interval, low < t <= high (arXiv:2404.07724, eq. 5).
+            A scale that is given without an interval holds at all levels.
         step: `denoise_step`, or anything else with its arguments (x_t, x0_hat, t, s), such as
             `functools.partial(ancestral_step, generator=generator)`.
         shape: (3, H, W) of one picture.
@@ -125,10 +126,10 @@ def sample(
     Raises ValueError where tokens are no (B, L) integers, steps or guidance_scale is out of range, generator is none.
     """
     usual = sampling_of(model)
+    low, high = guidance_interval or (usual if guidance_scale is None else Sampling()).guidance_interval
     guidance_scale = usual.guidance_scale if guidance_scale is None else guidance_scale
     check_tokens(tokens, generator)
     check_number("guidance_scale", guidance_scale, -1000, 1000, "finite")
-    low, high = guidance_interval or usual.guidance_interval
     check_number("guidance_interval's upper end", high, 0, 1, "finite")
     check_number("guidance_interval's lower end", low, 0, high, "finite")
     levels = noise_levels(usual.steps if steps is None else steps).tolist()

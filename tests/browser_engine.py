@@ -191,6 +191,7 @@ ASKED = (  # network, prompt, seed, and what else is asked for
     ("denoiser", "a purple pear", 13, {"steps": 60, "guidance_scale": 1.0}),
     ("few_steps", "a small yellow lemon", 14, {"steps": 4, "guidance_scale": 3.0}),
     ("denoiser", "purple grapes", 15, {"steps": 16}),
+    ("denoiser", "a blue pear", 16, {"steps": 10, "guidance_scale": 3.0, "guidance_interval": [0.2, 0.7]}),
 )
 
 

@@ -35,7 +35,7 @@ WAYS = {
         "banana.onnx --to onnx",
         "banana --to diffusers",
         "banana --to page",
-        "banana.safetensors --to safetensors",
+        "banana.safetensors --to safetensors --weights tiny.safetensors",
     ],
     "train": [
         "--channels 8 --steps 1",
@@ -55,6 +55,7 @@ VALUES = {
     **{"--per-pair": "2", "--per-group": "2", "--wrong": "wrong.png", "--minutes": "0.01", "--patch": "2"},
     **{"--channels": "16", "--learning-rate": "0.01", "--folder": "houses", "--weights": "tiny.safetensors"},
     **{"--sheet": "sheet.png", "--times": "2", "--batch-size": "32", "--precision": "bfloat16", "--to": "diffusers"},
+    **{"--guide-above": "0.4"},
 }
 
 
@@ -154,8 +155,9 @@ def outcome(folder, asked, monkeypatch, capsys, arguments):
     found = {}
     for path in (path for path in here.rglob("*") if path.is_file() and path.suffix != ".csv"):
         is_tensors = path.suffix == ".safetensors" and not path.name.startswith("diffusion_")
-        content = {n: t.tolist() for n, t in read_tensors(path)[0].items() if n != "seconds"} if is_tensors else 0
-        found[str(path.relative_to(here))] = content or path.read_bytes()
+        tensors, told = read_tensors(path) if is_tensors else ({}, {})
+        content = {n: t.tolist() for n, t in tensors.items() if n != "seconds"} | {"config": told.get("config")}
+        found[str(path.relative_to(here))] = content if is_tensors else path.read_bytes()
     shutil.rmtree(here)
     if status == 2:
         assert said.out == "" and said.err, "a refusal says why"

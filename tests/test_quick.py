@@ -17,7 +17,7 @@ from course_lib.sample import generate
 from course_lib.train import Run, denoising_loss
 
 CHANNELS = (8, 16, 24)
-SHIPPED_SIZE = dict(patch=2, channels=(48, 96, 128))
+SHIPPED_SIZE = dict(patch=2, channels=(64, 128, 192))
 
 
 def awake(network):

@@ -156,6 +156,20 @@ def test_guidance_rests_outside_its_interval(told):
         torch.testing.assert_close(frame.x0_hat, guided(some_model, frame.x_t, torch.full((2,), frame.t), tokens, w))
 
 
+def test_a_scale_that_is_given_alone_holds_at_all_levels():
+    def model(*given):
+        return some_model(*given)
+
+    model.config = {"guidance_scale": 2.0, "guidance_interval": [0.5, 1.0]}
+    tokens, pictures = torch.ones(2, 12, dtype=torch.int64), []
+    for how in ({}, {"guidance_scale": 2.0}, {"guidance_scale": 2.0, "guidance_interval": (0.5, 1.0)}):
+        pictures.append(generate(model, tokens, generator=generator(), steps=10, shape=SMALL, **how))
+    usual, alone, both = pictures
+    assert torch.equal(usual, both) and not torch.equal(usual, alone)
+    plain = generate(some_model, tokens, generator=generator(), steps=10, shape=SMALL, guidance_scale=2.0)
+    assert torch.equal(alone, plain)
+
+
 def test_a_generation_begins_with_noise_of_unit_variance_and_ends_with_its_picture():
     frames = list(sample(some_model, null_tokens(200), generator=generator(), steps=4))
     assert [frame.t for frame in frames] == [1.0, 0.75, 0.5, 0.25, 0.0]

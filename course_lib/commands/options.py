@@ -147,7 +147,7 @@ def add_sampling(command: Parser) -> None:
     ask(command, "--weights", path_of, "file of the denoiser; one of the shipped ones, unless you name another")
     text = "how many steps from noise to picture (default: as the denoiser was made for, 50, or 4 if it is distilled)"
     ask(command, "--steps", between(1, 1000), text)
-    text = "guidance scale; 1 is plain conditional (default: as the denoiser was made for, 2, or 1 if it is distilled)"
+    text = "guidance scale, at all noise levels; 1 is plain conditional (default: as the denoiser was made for)"
     ask(command, "--guidance", between(-20.0, 20.0), text)
 
 

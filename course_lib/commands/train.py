@@ -47,12 +47,13 @@ USUAL = {
     "enlarge": False,
     "flip": False,
     "times": 1,
+    "guide_above": 0.0,
     "batch_size": 64,
     "precision": "float32",  # a new run asks the processor; earlier ones did not say
 }
 OF_A_FOLDER = ("sheet", "skip_bad")
 SHEET = 64  # pictures on a sheet at most
-NOT_ENLARGING = ("patch", "shuffle_captions", "flip", "times")
+NOT_ENLARGING = ("patch", "shuffle_captions", "flip", "times", "guide_above")
 
 
 def channel_count(text: str) -> int:
@@ -92,6 +93,8 @@ def options(command: Parser) -> None:
     command.add_argument("--flip", action=BooleanOptionalAction, default=SUPPRESS, help=text)
     text = "draw so many times as many pictures to train on (default: 1)"
     ask(command, "--times", between(1, 64), text)
+    text = "when it is asked, use guidance only above this noise level (default: 0, at all of them)"
+    ask(command, "--guide-above", between(0.0, 0.99), text)
     ask(command, "--batch-size", between(1, 4096), "pictures for each step (default: 64)")
     text = "of convolutions and matrix products (default: bfloat16 where the processor has instructions for it)"
     command.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help=text)
@@ -164,7 +167,7 @@ def subject(kept: dict, sheet: Path | None = None) -> tuple:
     from course_lib.train import random_batches
 
     shape = {name: kept[name] for name in ("patch", "channels") if kept[name] is not None}
-    drawn = dict(bar=drawing, times=kept["times"])
+    drawn, guided = dict(bar=drawing, times=kept["times"]), dict(guidance_interval=(kept["guide_above"], 1.0))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(kept["seed"])  # the network's first weights
         if kept["enlarge"]:
@@ -173,16 +176,16 @@ def subject(kept: dict, sheet: Path | None = None) -> tuple:
             batches = partial(enlarging_batches, large_pictures(bar=drawing), batch_size=kept["batch_size"])
             return network, batches, dict(levels=levels)
         if kept["scenes"]:
-            pictures, network = training_scenes(**drawn), SceneDenoiser(**SCENES.settings(), **shape)
+            pictures, network = training_scenes(**drawn), SceneDenoiser(**SCENES.settings(), **shape, **guided)
         elif not kept["folder"]:
-            pictures, network = training_pictures(**drawn), Denoiser(**FRUIT.settings(), **shape)
+            pictures, network = training_pictures(**drawn), Denoiser(**FRUIT.settings(), **shape, **guided)
         else:
             pictures = open_folder(kept["folder"], bar=bar, skip_bad=kept["skip_bad"])
             for line in (*pictures.report, *pictures.notes):
                 note(line)
             if sheet:
                 save_sheet(pictures.x0, sheet)
-            network = Denoiser(pictures.vocabulary, max_words=pictures.tokens.shape[-1], **shape)
+            network = Denoiser(pictures.vocabulary, max_words=pictures.tokens.shape[-1], **shape, **guided)
     tokens = pictures.tokens
     if kept["shuffle_captions"]:  # the control: every picture gets the captions of another one
         tokens = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(kept["seed"]))]

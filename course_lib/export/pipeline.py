@@ -13,7 +13,7 @@ from diffusers.configuration_utils import register_to_config
 from course_lib.beyond.attention import SceneDenoiser
 from course_lib.model import Denoiser, encode_for
 from course_lib.noise import Levels, Pictures, Tokens, noise_levels
-from course_lib.sample import guided, sampling_of
+from course_lib.sample import Sampling, guided, sampling_of
 
 
 class CourseDenoiser(ModelMixin, ConfigMixin):
@@ -59,7 +59,8 @@ class CoursePipeline(DiffusionPipeline):
         Args:
             prompt: one caption or several, in words of `pipe.denoiser.network.vocabulary`.
             generator: where the noise comes from; the same state gives the same pictures.
-            num_inference_steps, guidance_scale, guidance_interval: None: as the network was made for.
+            num_inference_steps, guidance_scale, guidance_interval: None: as the network was made for. A scale that is
+                given without an interval holds at all noise levels.
             output_type: "pil", "np", (B, H, W, 3) in [0, 1], or "pt", (B, 3, H, W) in [0, 1].
 
         Returns an `ImagePipelineOutput`, or the tuple (images,). Raises ValueError for a caption it cannot read.
@@ -70,8 +71,8 @@ class CoursePipeline(DiffusionPipeline):
         usual, captions = sampling_of(network), [prompt] if isinstance(prompt, str) else list(prompt)
         repeated = [caption for caption in captions for _ in range(num_images_per_prompt)]
         tokens = encode_for(network, repeated).to(device)
+        low, high = guidance_interval or (usual if guidance_scale is None else Sampling()).guidance_interval
         w = usual.guidance_scale if guidance_scale is None else guidance_scale
-        low, high = guidance_interval or usual.guidance_interval
         levels = noise_levels(num_inference_steps or usual.steps)[:-1]  # given none, it would stop short of the picture
         self.scheduler.set_timesteps(sigmas=levels.tolist(), device=device)
         where = "cpu" if generator is None else generator.device

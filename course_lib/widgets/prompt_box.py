@@ -170,6 +170,7 @@ class PromptBox(Panel):
     def moments(self, caption: str) -> Iterator[Frame]:
         """The generation that the controls ask for."""
         how = dict(steps=self.steps.value, guidance_scale=self.guidance.value)
+        how |= dict(guidance_interval=sampling_of(self.model).guidance_interval)
         tokens, generator = encode_for(self.model, caption), torch.Generator().manual_seed(self.seed.value)
         model = self.quickest(tokens if self.guidance.value == 1 else tokens.repeat(2, 1))
         return sample(model, tokens, generator=generator, **how)

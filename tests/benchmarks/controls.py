@@ -2,7 +2,7 @@
 
 Is the training set clean, and the panel right? Is it the words, and their parts, or would the network do without? Is a
 picture a copy, and are all together like real ones? Each function is one control, measured in this run, its counts with
-their intervals; under 20 minutes on two cores. Results go to data/benchmarks/, those of `--quick` to runs/.
+their intervals; under an hour on two cores. Results go to data/benchmarks/, those of `--quick` to runs/.
 """
 
 import statistics
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import torch
-from bench import SHIPPED_GUIDANCE, SHORT_RUNS, short_run
+from bench import SHIPPED_GUIDANCE, SHIPPED_INTERVAL, SHORT_RUNS, short_run
 from drawings import FRESH_SEED, Drawings, distance_over_floor, features, fresh_drawings, over_floor
 from jury import Jury, shipped_jury, worst_pair
 from results import Results, arguments, bar, heading
@@ -39,9 +39,10 @@ LABELS = (NO_WORD, *(colour + kind for kind, colour in ALL_PAIRS))  # "greenbana
 FULL = dict(pictures=None, drawings=2000, fresh=224, seeds=8, per_pair=16, per_seen_pair=1)
 FULL |= dict(control_per_pair=32, control_per_seen_pair=4, steps=50, training_steps=1000, training_seeds=3)
 FULL |= dict(likeness=2048, small_likeness=512, bananas=128)
+FULL |= dict(times=4)  # as many training pictures as usual: those that the shipped network learned from
 QUICK = dict(pictures=560, drawings=64, fresh=56, seeds=2, per_pair=1, per_seen_pair=1)
 QUICK |= dict(control_per_pair=1, control_per_seen_pair=1, steps=2, training_steps=3, training_seeds=2)
-QUICK |= dict(likeness=64, small_likeness=64, bananas=8)
+QUICK |= dict(likeness=64, small_likeness=64, bananas=8, times=1)
 NOISED_TO = (0.1, 0.3, 0.5, 0.7, 0.85, 0.95)  # levels that drawings are brought to, and back from
 
 
@@ -191,6 +192,7 @@ def likeness(results: Results, model, judge, drawings: Drawings, steps: int, see
     results.record(name, over_floor(judge, mirrored, drawings), "ratio", **about)
     for scale in guidances:
         options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=scale)
+        options |= dict(guidance_interval=SHIPPED_INTERVAL)
         made = generate_many(model, drawings.tokens, partial(bar, desc=f"guidance {scale:g}"), 32, **options)
         ratio, name = over_floor(judge, made, drawings), f"guidance {scale:g}"
         about |= dict(guidance_scale=scale, steps=steps)
@@ -220,7 +222,7 @@ def copies(results: Results, model, judge, pictures: Pictures, count: int, steps
 
     Returns a figure of the first eight of the seed, none chosen, over the training pictures nearest to each.
     """
-    options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=SHIPPED_GUIDANCE)
+    options = dict(generator=torch.Generator().manual_seed(seed), steps=steps)  # guided as it was made for
     made = generate_many(model, encode(["a green banana"] * count, VOCABULARY), partial(bar, desc="bananas"), **options)
     drawn = draw_many(random_fruits([("banana", "green")], count, FRESH_SEED + seed))
 
@@ -274,29 +276,33 @@ def main() -> None:
     args = arguments(__doc__, "controls")
     size, seed = QUICK if args.quick else FULL, args.seed
     results, jury, judge, steps = Results(seed), shipped_jury(), weights.load_judge(), size["steps"]
-    pictures = Pictures(*(part[: size["pictures"]] for part in training_pictures(bar=bar)))
+    pictures, learned = (
+        Pictures(*(part[: size["pictures"]] for part in training_pictures(bar=bar, times=times)))
+        for times in (1, size["times"])
+    )
     shipped, shuffled = (  # in the order of memory that its convolutions like best
         network.to(memory_format=torch.channels_last)
         for network in (weights.load_denoiser(), weights.load_denoiser(DATA / "shuffled.safetensors"))
     )
 
-    training_set(results, pictures, jury.panel, judge, size["fresh"], seed)
+    training_set(results, learned, jury.panel, judge, size["fresh"], seed)
     own_error(results, jury.panel, judge, size["drawings"], seed)
     many = dict(per_pair=size["per_pair"], per_seen_pair=size["per_seen_pair"], steps=steps)
     models = [shipped] * size["seeds"]
-    asked_for(results, "shipped weights", models, jury, seed, guidance_scale=SHIPPED_GUIDANCE, **many)
+    own = dict(guidance_interval=SHIPPED_INTERVAL)
+    asked_for(results, "shipped weights", models, jury, seed, guidance_scale=SHIPPED_GUIDANCE, **own, **many)
     few = dict(per_pair=size["control_per_pair"], per_seen_pair=size["control_per_seen_pair"], steps=steps)
-    for who, model, scale in (
-        ("shipped weights, guidance 1", shipped, 1.0),
-        ("shipped weights, guidance 3", shipped, 3.0),
-        ("shuffled captions", shuffled, SHIPPED_GUIDANCE),
+    for who, model, scale, where in (
+        ("shipped weights, guidance 1", shipped, 1.0, own),
+        ("shipped weights, guidance 3", shipped, 3.0, own),
+        ("shuffled captions", shuffled, SHIPPED_GUIDANCE, {}),
     ):
-        asked_for(results, who, [model], jury, seed, guidance_scale=scale, **few)
+        asked_for(results, who, [model], jury, seed, guidance_scale=scale, **where, **few)
     short_runs(results, pictures, fresh_drawings(judge, size["small_likeness"], seed), jury, judge, size, seed, **few)
     drawings = fresh_drawings(judge, size["likeness"], seed)
     likeness(results, shipped, judge, drawings, steps, seed)
     where_it_is_lost(results, shipped, judge, drawings, steps, seed)
-    figure = copies(results, shipped, judge, pictures, size["bananas"], steps, seed)
+    figure = copies(results, shipped, judge, learned, size["bananas"], steps, seed)
 
     results.publish(args.out, "controls", table(results.rows), figure)
 

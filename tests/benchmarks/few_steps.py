@@ -9,7 +9,7 @@ import statistics
 from functools import partial
 
 import torch
-from bench import SHIPPED_GUIDANCE, seconds
+from bench import SHIPPED_GUIDANCE, SHIPPED_INTERVAL, seconds
 from drawings import Drawings, fresh_drawings, over_floor
 from jury import Jury, shipped_jury, worst_pair
 from matplotlib import pyplot as plt
@@ -48,6 +48,7 @@ def quality(
             continue
         step = second_order_step() if way is SECOND_ORDER else denoise_step
         options = dict(generator=torch.Generator().manual_seed(seed), steps=steps, guidance_scale=scale, step=step)
+        options |= dict(guidance_interval=SHIPPED_INTERVAL)
         made = generate_many(model, drawings.tokens, partial(bar, desc=f"{name}, {steps} steps"), 32, **options)
         about = dict(way=name, steps=steps, guidance_scale=scale, guesses_a_picture=steps * (1 + (scale != 1)))
         for group, members in (("held out", held_out), ("seen", ~held_out)):
@@ -70,6 +71,7 @@ def waiting(results: Results, shipped, distilled, drawings: Drawings, repeats: i
         ("the network of short runs", Denoiser(VOCABULARY).eval(), 100, SHIPPED_GUIDANCE),
     ):
         options = dict(generator=torch.Generator().manual_seed(0), steps=steps, guidance_scale=scale)
+        options |= dict(guidance_interval=SHIPPED_INTERVAL) if name == "shipped" else {}
         took = statistics.median(seconds(partial(generate, model, drawings.tokens[:FEW], **options), repeats))
         what = f"{FEW} pictures x {steps} steps{' with guidance' * (scale != 1)}, {name}"
         results.record(what, took, "s", steps=steps, guidance_scale=scale, repeats=repeats)

@@ -100,12 +100,12 @@ def headline() -> str:
         (
             '"a green banana"',
             count(fair["green banana right, shipped weights"]["settings"]) + " right",
-            "the judge does not say how good they look",
+            "judges do not say how good they look",
         ),
         (
             "eight pairs of fruit and colour never shown",
             count(fair["held_out right, shipped weights"]["settings"]) + " right",
-            "one network",
+            "one network; worst, " + fair["held_out right, shipped weights"]["settings"]["worst_pair"],
         ),
         (
             "the same, captions shuffled in training",
@@ -115,7 +115,7 @@ def headline() -> str:
         (
             "the same, 30 seconds of training",
             f"{percent(soon['value'], 1)} right",
-            f"three small networks: {percent(luck[0], 1)} to {percent(luck[-1], 1)}",
+            f"three small networks, one judge alone: {percent(luck[0], 1)} to {percent(luck[-1], 1)}",
         ),
         ("distance from real drawings", f"{far:.1f} times that of other drawings", "the goal was 1.5"),
         (
@@ -133,13 +133,13 @@ def headline() -> str:
 
 def training_set() -> str:
     fair = measured("controls")
-    named = fair["training pictures the judge names as a held-out pair"]["settings"]
+    named = fair["training pictures the panel names as a held-out pair"]["settings"]
     found = [
         (what, f"{fair[name]['value']} of {fair[name]['settings']['of']:,}")
         for what, name in (
             ("training pictures that were drawn as a held-out pair", "training pictures recorded as a held-out pair"),
             ("captions that name a held-out pair", "training captions that name a held-out pair"),
-            ("training pictures that the judge takes for one", "training pictures the judge names as a held-out pair"),
+            ("training pictures that the panel takes for one", "training pictures the panel names as a held-out pair"),
         )
     ]
     found[-1] = (found[-1][0], f"{found[-1][1]} (95 % interval: up to {percent(named['interval'][1], 2)})")
@@ -209,11 +209,15 @@ def judges() -> str:
 
 def shipped() -> str:
     fair = measured("controls")
-    rows = [("guidance", "held-out pairs right", "seen pairs right", '"a green banana" right', "distance")]
+    groups = ("held_out", "seen", "green banana")
+    rows = [
+        ("guidance", "held-out pairs right", "seen pairs right", '"a green banana" right', "worst pair", "distance")
+    ]
     for guidance, who in ((1, ", guidance 1"), (2, ""), (3, ", guidance 3")):
-        found = (fair[f"{group} right, shipped weights{who}"] for group in ("held_out", "seen", "green banana"))
+        found = [fair[f"{group} right, shipped weights{who}"] for group in groups]
+        worst = found[0]["settings"]["worst_pair"].removesuffix(" right")
         far = fair[f"Fréchet distance, guidance {guidance}, over the floor"]["value"]
-        rows.append((guidance, *(counted(row) for row in found), f"{far:.1f}"))
+        rows.append((guidance, *(counted(row) for row in found), worst, f"{far:.1f}"))
     return lines(*rows)
 
 

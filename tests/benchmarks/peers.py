@@ -37,7 +37,7 @@ from course_lib.train import Run
 OURS = {  # the network, and how it is trained and asked
     "ours": ({}, SHORT_RUNS),
     "ours-shipped-size": (
-        dict(patch=2, channels=(48, 96, 128)),
+        dict(patch=2, channels=(64, 128, 192)),
         dict(learning_rate=3e-3, batch_size=64, flip=False, guidance_scale=2.0),
     ),
 }

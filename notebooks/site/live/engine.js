@@ -81,14 +81,25 @@ export class Engine {
    *
    * tokens: a caption, as the reader encodes it; seed: a whole number; steps, guidance_scale: as the network was made
    * for, unless one says otherwise; signal: an AbortSignal, heard between steps. A network that is not there is loaded.
+   * guidance_interval: the noise levels that guidance is used at; a scale given without one holds at all of them.
    */
-  async *generate({ network = "few_steps", tokens, seed, steps, guidance_scale, start, x0, signal }) {
+  async *generate({
+    network = "few_steps",
+    tokens,
+    seed,
+    steps,
+    guidance_scale,
+    guidance_interval,
+    start,
+    x0,
+    signal,
+  }) {
     signal?.throwIfAborted();
     const usual = this.#about(network).config;
     const many = steps ?? usual.steps;
     const scale = guidance_scale ?? usual.guidance_scale;
     let levels = noiseLevels(many);
-    let [low, high] = usual.guidance_interval;
+    let [low, high] = guidance_interval ?? (guidance_scale === undefined ? usual.guidance_interval : [0, 1]);
     let x_t = new Generator(seed).normal(3 * usual.size ** 2);
     if (start !== undefined) {
       checkEdit(start, x0);

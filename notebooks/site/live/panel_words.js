@@ -61,7 +61,8 @@ export function openWords(section, page) {
       tellUnseen(caption);
       const engine = await page.networks.need(network);
       if (signal.aborted) return;
-      const how = { network, seed, steps, guidance_scale: guidance, signal };
+      const { guidance_interval } = page.words.usual[network];
+      const how = { network, seed, steps, guidance_scale: guidance, guidance_interval, signal };
       const frames = [];
       for await (const frame of engine.generate({ ...how, tokens: page.reader.encode(caption) })) {
         if (signal.aborted) return;
