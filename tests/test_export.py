@@ -245,9 +245,10 @@ import sys, torch
 from diffusers import DiffusionPipeline
 pipe = DiffusionPipeline.from_pretrained(sys.argv[1], trust_remote_code=True)
 pipe.set_progress_bar_config(disable=True)
-for steps in (None, 7, 7):  # again: a scheduler keeps nothing of the picture before
-    x = pipe(sys.argv[3:], num_inference_steps=steps, generator=torch.Generator().manual_seed(3), output_type="pt")
-    torch.save(x.images, f"{sys.argv[2]}-{steps}.pt")
+for steps, w in ((None, None), (7, None), (7, None), (7, 2.0)):  # again: a scheduler forgets the picture before
+    how = dict(generator=torch.Generator().manual_seed(3), output_type="pt")
+    x = pipe(sys.argv[3:], num_inference_steps=steps, guidance_scale=w, **how)
+    torch.save(x.images, f"{sys.argv[2]}-{steps}-{w}.pt")
 (image,) = pipe(sys.argv[3], num_inference_steps=1).images
 assert image.size == (32, 32) and not [name for name in sys.modules if name.startswith("course_lib")]
 """
@@ -265,12 +266,11 @@ def test_diffusers_alone_gives_the_same_pictures(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for steps in (None, 7):
-        frames = sample(
-            network, encode_for(network, CAPTIONS[:3]), generator=torch.Generator().manual_seed(3), steps=steps
-        )
-        ours = [*frames][-1].x_t
-        assert ((ours / 2 + 0.5).clamp(0, 1) - torch.load(tmp_path / f"x-{steps}.pt")).abs().max() <= 1e-4
+    tokens = encode_for(network, CAPTIONS[:3])
+    for steps, w in ((None, None), (7, None), (7, 2.0)):
+        how = dict(generator=torch.Generator().manual_seed(3), steps=steps, guidance_scale=w)
+        ours = [*sample(network, tokens, **how)][-1].x_t
+        assert ((ours / 2 + 0.5).clamp(0, 1) - torch.load(tmp_path / f"x-{steps}-{w}.pt")).abs().max() <= 1e-4
 
 
 def test_the_one_module_names_nothing_that_it_lacks(tmp_path):
