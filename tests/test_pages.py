@@ -143,7 +143,7 @@ def test_the_middle_of_nine_runs_is_read_from_the_page_that_keeps_them():
 
 def test_both_pages_may_say_that_no_training_picture_shows_a_held_out_pair():
     fair = pages.measured("controls")
-    for what in ("pictures recorded as", "captions that name", "pictures the judge names as"):
+    for what in ("pictures recorded as", "captions that name", "pictures the panel names as"):
         assert fair[f"training {what} a held-out pair"]["value"] == 0
     count = fair["training pictures recorded as a held-out pair"]["settings"]["of"]
     assert f"None of its {count:,} training" in " ".join(FRONT.read_text(encoding="utf-8").split())
