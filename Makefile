@@ -146,7 +146,7 @@ bench: pictures  ## measure quality, time and memory
 bench-choices: pictures  ## measure each choice of the recipe, one at a time (over an hour; resumes)
 	$(PYTHON) tests/benchmarks/choices.py
 
-bench-controls: pictures  ## measure what keeps the claim of the green banana honest (under an hour)
+bench-controls: pictures  ## measure what keeps the claim of the green banana honest (over an hour)
 	$(PYTHON) tests/benchmarks/controls.py
 
 bench-scaling: pictures  ## measure how close to the machine we are, and how cost grows (under 15 minutes)

@@ -38,8 +38,10 @@ from course_lib.judging.scene_exam import Answer, Verdict
 from course_lib.judging.scene_judge import Seen
 from course_lib.model import Denoiser
 from course_lib.noise import add_noise
+from course_lib.sample import sampling_of
 from course_lib.tools.files import DATA
 from course_lib.train import Run, random_levels
+from course_lib.weights import load_denoiser
 
 pytestmark = pytest.mark.slow  # as a whole
 
@@ -54,6 +56,16 @@ def measured(control, *args, **options) -> dict[str, dict]:
 
 
 # Recording
+
+
+def test_what_benchmarks_say_of_the_shipped_network_is_what_it_is():
+    shipped = load_denoiser()
+    usual = sampling_of(shipped)
+    assert (bench.SHIPPED_GUIDANCE, [*bench.SHIPPED_INTERVAL]) == (usual.guidance_scale, [*usual.guidance_interval])
+    size, _ = peers.OURS["ours-shipped-size"]
+    assert {name: [*value] if name == "channels" else value for name, value in size.items()} == {
+        name: shipped.config[name] for name in size
+    }
 
 
 def test_a_value_is_recorded_with_all_that_it_takes_to_measure_it_again(tmp_path):

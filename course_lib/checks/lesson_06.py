@@ -114,9 +114,9 @@ PAIRS = [pair for pair in HELD_OUT_PAIRS for _ in range(EACH)]
 
 
 def count_at(guidance_scale: float) -> int:
-    """How many of 16 pictures of held-out pairs the panel finds right, at this guidance scale, from seed 0."""
+    """How many of 16 pictures of held-out pairs the panel finds right, at this scale at all levels, from seed 0."""
     tokens = encode([phrasings(*pair)[1] for pair in PAIRS], VOCABULARY)
-    options = dict(generator=torch.Generator().manual_seed(0), steps=STEPS, guidance_scale=guidance_scale)  # everywhere
+    options = dict(generator=torch.Generator().manual_seed(0), steps=STEPS, guidance_scale=guidance_scale)
     return score(load_panel(), generate(load_denoiser(), tokens, **options), PAIRS).right
 
 

@@ -2,7 +2,7 @@
 
 Is the training set clean, and the panel right? Is it the words, and their parts, or would the network do without? Is a
 picture a copy, and are all together like real ones? Each function is one control, measured in this run, its counts with
-their intervals; under an hour on two cores. Results go to data/benchmarks/, those of `--quick` to runs/.
+their intervals; over an hour. Results go to data/benchmarks/, those of `--quick` to runs/.
 """
 
 import statistics
