@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from course_lib.beyond.attention import SceneDenoiser
 from course_lib.beyond.enlarge import Enlarger
+from course_lib.beyond.quick import quick
 from course_lib.fruit.words import SIZE
 from course_lib.model import Denoiser
 from course_lib.tools.files import whole_file
@@ -39,11 +40,11 @@ class ChecksPassed(TorchFunctionMode):
 
 
 class Traced(nn.Module):
-    """A network as it is traced: with its checks of values passed."""
+    """A network as it is traced: with its checks of values passed, and a U-Net as its `quick` twin."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
-        self.network = network
+        self.network = quick(network) if hasattr(network, "unet") else network
 
     def forward(self, *inputs: Tensor) -> Tensor:
         with ChecksPassed():

@@ -38,6 +38,7 @@ OPTIONS = (
     "--disable-component-update --disable-sync"
 )
 TURNS, QUICK = 5, 1
+PAUSE = 0.5  # seconds before each: threads of the one before may still be waiting at full speed
 PROMPT = "a green banana"
 # What is timed, and how many times as long as PyTorch the page may take.
 WORKS = {"one call": None, "4 steps": 1.5, "50 guided steps": 1.5, "enlarging to 128 pixels in 4 steps": None}
@@ -256,6 +257,7 @@ def main() -> None:
         took = {key: [] for key in made}
         for turn in range(turns + 1):
             for key, measure in made.items():
+                time.sleep(PAUSE)
                 seconds = measure()
                 took[key] += [seconds] if turn else []  # the first is to warm up
         browser.close()

@@ -135,11 +135,15 @@ export class Engine {
     if (tokens?.length !== max_words || !tokens.every((word) => word >= 0 && word < vocabulary.length)) {
       throw new RangeError(`tokens are ${max_words} of this network's words, as the reader encodes a caption.`);
     }
-    const guess = (caption) => this.#guess(network, 1, { x_t, t: Float32Array.of(t), tokens: caption });
-    const caption = BigInt64Array.from(tokens, BigInt);
-    if (scale === 1) return guess(caption);
-    const [c, u] = await Promise.all([guess(caption), guess(new BigInt64Array(max_words))]);
-    return guide(c, u, scale);
+    const count = scale === 1 ? 1 : 2; // the second is without a caption
+    const captions = new BigInt64Array(count * max_words);
+    captions.set(Array.from(tokens, BigInt));
+    const noisy = new Float32Array(count * x_t.length);
+    for (let i = 0; i < count; i++) noisy.set(x_t, i * x_t.length);
+    const given = { x_t: noisy, t: new Float32Array(count).fill(t), tokens: captions };
+    const x0_hat = await this.#guess(network, count, given);
+    if (count === 1) return x0_hat;
+    return guide(x0_hat.subarray(0, x_t.length), x0_hat.subarray(x_t.length), scale);
   }
 
   /**
