@@ -109,7 +109,8 @@ def serve() -> int:
 WARNS = "import sys, warnings; warnings.warn('careful'); print('careful', file=sys.stderr)"
 PRINTS = """print('Right!', '{"exercise": "signal_to_noise", "passed": true, "sentence": "Right!", "reason": ""}')"""
 WRITES = f"open({str(LEFT_OUT)!r}, 'w').close()"
-STARTS = "import subprocess; subprocess.Popen(['sleep', '4321'])"
+STARTS = "import subprocess; subprocess.run(['true'])"
+LEAVES = "import threading, time; threading.Thread(target=time.sleep, args=(4321,)).start()"
 
 # what a student hands in, whether the second exercise is passed, and what is said about it
 CLASS = {
@@ -130,7 +131,8 @@ CLASS = {
     "prints": (second(instead(PRINTS, "t")), False, "Not yet"),
     "hungry": (second(instead("bytearray(8 * 2**30)")), False, "MemoryError"),
     "writes": (second(instead(WRITES)), False, "OSError"),
-    "leaves something running": (second(instead(STARTS)), True, "Right!"),
+    "starts a process": (second(instead(STARTS)), False, "BlockingIOError"),
+    "leaves a thread": (second(instead(LEAVES)), True, "Right!"),
 }
 
 
@@ -200,7 +202,7 @@ def test_nothing_is_left_of_a_submission(graded):
     assert not LEFT_OUT.exists()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):  # a process may have ended by now
-            assert b"sleep\x004321" not in path.read_bytes()
+            assert b"class/answers.py" not in path.read_bytes()
 
 
 @pytest.mark.parametrize("number", make_class.LESSONS)

@@ -5,6 +5,7 @@ import inspect
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,6 +26,7 @@ from course_lib.tools.pixels import enlarged, grid, save_picture, to_image
 from course_lib.tools.pixels import png as png
 
 FONT = 16  # points; legible when the figure fills a projector's screen
+SLIDE = 5.4  # inches of height that a slide shows as large as a notebook does; a taller figure has larger letters
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe and Ito's: safe for colour-blind readers
 STYLES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, ":", "^"), (PINK, "-.", "D"))  # colour is never alone
 
@@ -155,21 +157,29 @@ def row(pictures: Pictures, titles: Sequence[str] = (), height: float = 3.2, alt
     return rows([pictures], titles, height=height, alt=alt)
 
 
+def _width(names: Sequence[str]) -> float:
+    """How wide the longest line of these names is, in inches for each point of the letters' size."""
+    return max((0.63 / 72 * len(line) for name in names for line in str(name).split("\n")), default=0)
+
+
 @OWN_STYLE
 def rows(
     lines: Sequence[Pictures], titles: Sequence[str] = (), labels: Sequence[str] = (), height: float = 2, alt: str = ""
 ) -> Figure:
     """Rows of pictures, each (3, H, W), with titles above the columns and labels left of the rows."""
     high, wide = len(lines), len(lines[0])
-    figure, axes = _figure(high, wide, (height * wide, (height + 0.15) * high + 0.4))
+    tall = (height + 0.15) * high + 0.4
+    font = FONT * max(1, tall / SLIDE)
+    names = ["\n".join(fill(part, 14) for part in str(label).split("\n")) for label in labels]
+    figure, axes = _figure(high, wide, (font * _width(names) + height * wide, tall))
     for line, axes_line in zip(lines, axes, strict=True):
         for picture, ax in zip(line, axes_line, strict=True):
             ax.imshow(to_image(picture), interpolation="auto")
             ax.set(xticks=[], yticks=[], frame_on=False)
     for title, ax in zip(titles, axes[0], strict=False):
-        ax.set_title(title, fontsize=FONT)
-    for label, axes_line in zip(labels, axes, strict=False):
-        axes_line[0].set_ylabel(label, fontsize=FONT)
+        ax.set_title(title, fontsize=min(font, max(FONT, height / (_width(titles) or 1))))
+    for name, axes_line in zip(names, axes, strict=False):
+        axes_line[0].set_ylabel(name, fontsize=font, rotation=0, ha="right", va="center")
     one = "One picture" + ": " * bool(len(titles)) + " ".join(map(str, titles))
     told = f"{high} rows of pictures, {wide} in each" if high > 1 else f"A row of {wide} pictures" if wide > 1 else one
     return figure.saying(alt or _named(told, labels, () if told == one else titles))
