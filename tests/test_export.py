@@ -100,6 +100,12 @@ def test_a_file_says_what_it_is_and_nothing_of_this_machine(small):
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
 
 
+def test_what_is_enlarged_on_the_way_up_is_convolved_while_it_is_small(small):
+    network, contents = small
+    enlarged = sum(node.op_type == "ConvTranspose" for node in onnx.load_from_string(contents).graph.node)
+    assert enlarged == len(network.config["channels"]) - 1
+
+
 def test_a_file_that_computes_something_else_is_refused(small):
     network, contents = small
     other = small_denoiser()

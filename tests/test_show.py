@@ -3,6 +3,7 @@ import html
 import inspect
 import io
 import re
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -113,6 +114,20 @@ def test_rows_carry_titles_and_labels_that_can_be_read_from_afar():
     assert [ax.get_title() for ax in figure.axes[:3]] == ["a", "b", "c"]
     assert [figure.axes[0].get_ylabel(), figure.axes[3].get_ylabel()] == ["above", "below"]
     assert figure.axes[0].title.get_fontsize() >= 14
+
+
+@pytest.mark.parametrize("high", range(1, 9))
+def test_names_of_rows_are_as_large_on_a_slide_however_many_rows_there_are(high):
+    names = ["guidance rests below", *"abcdefg"][:high]
+    figure = show.rows(torch.zeros(high, 3, 3, 8, 8), titles=["one", "two", "three"], labels=names, height=2)
+    smaller = min(1, show.SLIDE / figure.get_size_inches()[1])
+    labels = [ax.yaxis.label for ax in figure.axes[::3]]
+    assert all(label.get_fontsize() * smaller >= show.FONT - 0.1 for label in labels)
+    FigureCanvasAgg(figure).draw()
+    places = [label.get_window_extent() for label in labels] + [ax.get_window_extent() for ax in figure.axes]
+    places += [ax.title.get_window_extent() for ax in figure.axes[:3]]
+    assert not any(a.overlaps(b) for a, b in combinations([place.padded(-1) for place in places], 2))
+    assert places[0].x0 >= 0
 
 
 def test_histograms_and_curves_show_what_they_are_given():

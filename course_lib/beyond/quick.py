@@ -67,7 +67,7 @@ class QuickUNet(nn.Module):
 
 
 def quick(network: nn.Module) -> nn.Module:
-    """A twin that answers as the network does, up to rounding, and takes less time to train.
+    """A twin that answers as the network does, up to rounding, with fewer products: to train, and to export.
 
     Weights and buffers are the network's own: gradients of the twin's answers go to them, and what they learn the twin
     knows. For a network with a `UNet` named `unet`: `Denoiser`, `SceneDenoiser`, `Enlarger`. Do not save the twin.

@@ -1,8 +1,8 @@
 """The panel: judges of different build, each trained on drawings of its own. A picture is right if all say so.
 
 One judge alone is lenient: it has only ever seen good drawings, and a bad picture of a green banana is still more like
-a banana than like anything else it knows. What one build overlooks another sees. Nothing is trained or chosen by the
-panel: it only reports.
+a banana than like anything else it knows. What one build overlooks another sees. No weights are trained or chosen
+by the panel: it reports. (The levels at which the shipped network is guided were, see data/benchmarks/recipe.md.)
 """
 
 from collections.abc import Iterator, Mapping, Sequence
