@@ -66,7 +66,7 @@ def ancestral_step(
     """Go from noise level t to a lower one and put fresh noise z, from the generator, back.
 
     x_s = (1 - s) x0_hat + sqrt(s^2 - sigma^2) eps_hat + sigma z,  with  eps_hat = (x_t - (1 - t) x0_hat) / t,
-    sigma^2 = (s^2 / t^2) (t^2 - ((1 - t) / (1 - s))^2 s^2)  and  z ~ N(0, I).
+    sigma^2 = (s^2 / t^2) (t^2 - ((1 - t) / (1 - s))^2 s^2) = s^2 (1 - SNR(t) / SNR(s))  and  z ~ N(0, I).
 
     Raises as `denoise_step`.
 
