@@ -9,6 +9,7 @@ import re
 
 import pytest
 from live_page import ROOT, SHOTS
+from PIL import Image
 from playwright.sync_api import expect
 
 pytest_plugins = "in_chromium"
@@ -17,9 +18,11 @@ SLIDES = ROOT / "build" / "slides"
 DECKS = sorted(path.stem for path in SLIDES.glob("*.html") if path.stem != "index")
 SIZES = [(1280, 720), (1920, 1080)]
 SMALLEST = 20  # pixels of letters, as they appear
+DRAWN = {path.name: float(text["Letters"]) for path in SLIDES.glob("figures/*.png") if (text := Image.open(path).text)}
 
-# For each slide, with all its fragments: what leaves it or its own box, and letters that are too small.
-MEASURE = """smallest => Reveal.getSlides().map(slide => {
+# For each slide, with all its fragments: what leaves it or its own box, and letters that are too small, those drawn in
+# a picture among them; `drawn` says how large a picture's smallest letters are in its file.
+MEASURE = """([smallest, drawn]) => Reveal.getSlides().map(slide => {
     const { h, v } = Reveal.getIndices(slide);
     Reveal.slide(h, v, 99);
     const scale = Reveal.getScale(), faults = [];
@@ -43,6 +46,9 @@ MEASURE = """smallest => Reveal.getSlides().map(slide => {
         if (letters && size < smallest) faults.push(`has letters of ${size.toFixed(1)} px: ` + name(e));
         if (e.tagName === 'IMG' && !(e.complete && e.naturalWidth && e.alt && box.height > 100 * scale))
             faults.push('is no picture: ' + name(e));
+        const ratio = Math.min(box.width / e.naturalWidth, box.height / e.naturalHeight);
+        const seen = ratio * drawn[e.src?.split('/').pop()];
+        if (seen < smallest) faults.push(`shows letters of ${seen.toFixed(1)} px: ` + name(e));
     }
     return faults;
 })"""
@@ -94,7 +100,7 @@ def test_every_slide_fits_and_can_be_read_from_the_back_row(visit, name):
     for width, height in SIZES:
         tab.set_viewport_size({"width": width, "height": height})
         tab.wait_for_function(f"Math.abs(Reveal.getScale() - {width / 1280}) < 0.01")
-        assert [fault for slide in tab.evaluate(MEASURE, SMALLEST) for fault in slide] == []
+        assert [fault for slide in tab.evaluate(MEASURE, [SMALLEST, DRAWN]) for fault in slide] == []
     tab.evaluate("Reveal.slide(0, 0)")
     SHOTS.mkdir(parents=True, exist_ok=True)
     tab.screenshot(path=SHOTS / f"slides-{name}.png")
@@ -106,9 +112,12 @@ def test_every_slide_fits_and_can_be_read_from_the_back_row(visit, name):
 def test_the_measure_sees_what_does_not_fit(visit):
     tab = visit("00_start_here")
     tab.add_style_tag(content=".slide li { font-size: 15px } .slide h1 { position: relative; left: 900px }")
-    faults = tab.evaluate(MEASURE, SMALLEST)[0]
+    faults, *others = tab.evaluate(MEASURE, [SMALLEST, DRAWN])
     assert any("letters of 15.0 px" in fault for fault in faults)
     assert any("leaves the slide: 00-000: H1" in fault for fault in faults)
+    assert not any("shows letters" in fault for slide in others for fault in slide)
+    few = {name: pixels / 2 for name, pixels in DRAWN.items()}
+    assert sum("shows letters" in fault for slide in tab.evaluate(MEASURE, [SMALLEST, few]) for fault in slide) > 3
 
 
 @pytest.mark.parametrize("name", [name for name in ("lecture", "06_the_green_banana") if name in DECKS])

@@ -39,7 +39,7 @@ def sizes(figure) -> dict[str, float]:
     """How high the words of a figure are drawn, in pixels, the smallest of each: by what they say."""
     figure.draw_without_rendering()
     found = {}
-    for word in projector.level_words(figure):
+    for word in projector.words_in_view(figure):
         found.setdefault(word.get_text(), []).append(word.get_fontsize() * figure.dpi / 72)
     return {said: min(pixels) for said, pixels in found.items()}
 
@@ -47,7 +47,8 @@ def sizes(figure) -> dict[str, float]:
 def overlaps(figure) -> set[tuple[str, str]]:
     """Words of a drawn figure that lie on one another."""
     figure.draw_without_rendering()
-    words = [(word.get_text(), word.get_window_extent()) for word in projector.level_words(figure)]
+    level = [word for word in projector.words_in_view(figure) if word.get_rotation() % 90 == 0]
+    words = [(word.get_text(), word.get_window_extent()) for word in level]
     return {(a, b) for (a, here), (b, there) in itertools.combinations(words, 2) if here.overlaps(there)}
 
 

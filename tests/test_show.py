@@ -21,7 +21,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from run_notebooks import run
 
-from course_lib.classroom import show
+from course_lib.classroom import plane, show
+from course_lib.classroom.projector import words_in_view
 from course_lib.classroom.wording import stops_with
 from course_lib.judging.counts import Score
 from course_lib.noise import add_noise, noise_levels
@@ -116,18 +117,59 @@ def test_rows_carry_titles_and_labels_that_can_be_read_from_afar():
     assert figure.axes[0].title.get_fontsize() >= 14
 
 
-@pytest.mark.parametrize("high", range(1, 9))
-def test_names_of_rows_are_as_large_on_a_slide_however_many_rows_there_are(high):
+def apart(places: list) -> bool:
+    return not any(a.overlaps(b) for a, b in combinations([place.padded(-1) for place in places], 2))
+
+
+def letters_on_a_slide(figure) -> float:
+    """How large the smallest letters of a figure are, in points, where a slide shows it as large as there is room."""
+    picture = Image.open(io.BytesIO(show.figure_png(figure)))
+    smaller = min(100 * (room + 0.4) / pixels for room, pixels in zip(show.ROOM, picture.size, strict=True))
+    return float(picture.text["Letters"]) * 72 / figure.dpi * min(1, smaller)
+
+
+@pytest.mark.parametrize("wide", [1, 3, 8, 12])
+@pytest.mark.parametrize("high", [1, 2, 5, 8])
+def test_letters_of_rows_are_as_large_on_a_slide_however_many_pictures_there_are(high, wide):
     names = ["guidance rests below", *"abcdefg"][:high]
-    figure = show.rows(torch.zeros(high, 3, 3, 8, 8), titles=["one", "two", "three"], labels=names, height=2)
-    smaller = min(1, show.SLIDE / figure.get_size_inches()[1])
-    labels = [ax.yaxis.label for ax in figure.axes[::3]]
-    assert all(label.get_fontsize() * smaller >= show.FONT - 0.1 for label in labels)
+    titles = ["one two", *map(str, range(2, wide + 1))]
+    figure = show.rows(torch.zeros(high, wide, 3, 8, 8), titles=titles, labels=names, height=2)
+    assert letters_on_a_slide(figure) >= show.FONT - 0.1
     FigureCanvasAgg(figure).draw()
-    places = [label.get_window_extent() for label in labels] + [ax.get_window_extent() for ax in figure.axes]
-    places += [ax.title.get_window_extent() for ax in figure.axes[:3]]
-    assert not any(a.overlaps(b) for a, b in combinations([place.padded(-1) for place in places], 2))
-    assert places[0].x0 >= 0
+    places = [ax.yaxis.label.get_window_extent() for ax in figure.axes[::wide]]
+    places += [ax.get_window_extent() for ax in figure.axes]
+    places += [ax.title.get_window_extent() for ax in figure.axes[:wide]]
+    assert apart(places) and places[0].x0 > -0.1 * figure.dpi  # a file has as much around it
+
+
+LARGE_ONES = {
+    "a film of twelve": lambda: show.film(frames(101), columns=12),
+    "titles of many words": lambda: show.row(torch.zeros(6, 3, 8, 8), ["guidance 0.5\na very purple watermelon?"] * 6),
+    "histograms": lambda: show.histograms(torch.zeros(5, 3, 8, 8), ["t = 0.25"] * 5),
+    "bars": lambda: show.bars({f"smalldiffusion-dit-{i}": Score(9, 10) for i in range(12)}),
+    "a table of numbers": lambda: show.heat(-torch.ones(9, 9), ["an apple that is red"] * 9, ["strawberry"] * 9, 2),
+    "a table of colours": lambda: show.heat(torch.randn(31, 64), ["watermelon"] * 31),
+    "a training": lambda: show.training([0.5, 0.1], torch.zeros(4, 3, 8, 8), "after two steps"),
+    "a plane": lambda: plane.clouds([torch.zeros(9, 1, 1, 2)] * 5, ["t = 0.25"] * 5),
+}
+
+
+@pytest.mark.parametrize("what", LARGE_ONES)
+def test_letters_of_large_figures_are_as_large_on_a_slide_and_stay_apart(what):
+    figure = LARGE_ONES[what]()
+    assert letters_on_a_slide(figure) >= show.FONT - 0.1
+    FigureCanvasAgg(figure).draw()
+    words = [word.get_window_extent() for word in words_in_view(figure) if word.get_rotation() % 90 == 0]
+    assert len(words) > 4 and apart(words)
+
+
+def test_a_table_of_many_rows_is_in_parts_that_hold_all():
+    values = torch.arange(31 * 4.0).view(31, 4)
+    figure = show.heat(values, [f"row {i}" for i in range(31)], digits=0)
+    parts = [np.asarray(ax.get_images()[0].get_array()) for ax in figure.axes]
+    assert (np.concatenate(parts) == values.numpy()).all() and len(parts) == 2
+    assert [t.get_text() for ax in figure.axes for t in ax.get_yticklabels()] == [f"row {i}" for i in range(31)]
+    assert [t.get_text() for ax in figure.axes for t in ax.texts] == [str(i) for i in range(31 * 4)]
 
 
 def test_histograms_and_curves_show_what_they_are_given():
@@ -312,7 +354,9 @@ def test_a_figure_is_one_picture_of_one_size_whatever_a_notebook_is_set_to(kind,
     assert set(data) == {"image/png", "text/plain"}
     picture = base64.b64decode(data["image/png"])
     assert Image.open(io.BytesIO(picture)).width == pytest.approx(100 * figure.get_figwidth(), rel=0.05)  # 100 an inch
-    assert picture == show.figure_png(figure) == print_figure(figure)
+    assert picture == show.figure_png(figure)
+    alike = Image.open(io.BytesIO(picture)), Image.open(io.BytesIO(print_figure(figure)))
+    assert alike[0].tobytes() == alike[1].tobytes()
 
 
 def drawn(figure):

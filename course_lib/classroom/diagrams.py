@@ -25,7 +25,7 @@ from course_lib.weights import load_denoiser
 INK, PALE = "#222222", "#5F5F5F"
 FILLS = {BLUE: "#DCEBF7", ORANGE: "#FBE3D3", GREEN: "#D8F0E6", INK: "#FFFFFF", PALE: "#F1F1F1"}
 DARK = {GREEN: "#006B4E", ORANGE: "#A34800"}  # the same for words: what is bright enough for an arrow is not to read
-LARGE, SMALL, WIDE = FONT + 2, FONT - 2, 12.0
+LARGE, WIDE = FONT + 2, 12.0  # points, inches
 
 Place = tuple[float, float]  # right and up, in inches, from the lower left corner
 
@@ -96,7 +96,7 @@ def _table(ax: Axes, corner: Place, values: Tensor, cell: Place, digits: int = 0
         for c, value in enumerate(line):
             at, fill = (corner[0] + c * wide, corner[1] - (r + 1) * high), fills[r][c] if fills else "white"
             ax.add_patch(Rectangle(at, wide, high, facecolor=fill, edgecolor=INK, linewidth=1.5, zorder=2))
-            _write(ax, (at[0] + wide / 2, at[1] + high / 2), f"{value:.{digits}f}", FONT)
+            _write(ax, (at[0] + wide / 2, at[1] + high / 2), f"{value:.{digits}f}")
 
 
 def _apple(size: int = 32) -> Tensor:
@@ -171,7 +171,7 @@ def unet(channels: Sequence[int] = (48, 96), size: int = 32, patch: int = 4) -> 
         raise ValueError(f"This drawing has room for two or three scales, not {len(channels)}.")
     depth, wide, high, step = len(channels), 1.5, 1.0, 1.75
     figure, ax = _sheet(step * depth + 1.6)
-    left, right, middle = 0.8, WIDE - 0.8, WIDE / 2
+    left, right, middle = 0.85, WIDE - 0.85, WIDE / 2
     rows = [step * depth + 0.35 - step * i for i in range(depth)]
     apart = [3.05 - 1.2 * i / (depth - 1) for i in range(depth)]
     sizes = [f"{side} × {side}" for side in (size // patch // 2**i for i in range(depth))]
@@ -182,24 +182,24 @@ def unet(channels: Sequence[int] = (48, 96), size: int = 32, patch: int = 4) -> 
     ):
         _picture(ax, (x, rows[0]), 1.3, add_noise(_apple(), t, _noise())[0])
         _write(ax, (x, rows[0] + 0.9), name)
-        _write(ax, (x, rows[0] - 0.75), f"{size} × {size} × 3{cut}", va="top", size=SMALL)
+        _write(ax, (x, rows[0] - 0.75), f"{size} × {size} × 3{cut}", va="top")
     for i, y in enumerate(rows):
         for sign in (-1, 1):
-            _box(ax, (middle + sign * apart[i], y), wide, high, inner[i], BLUE, SMALL)
+            _box(ax, (middle + sign * apart[i], y), wide, high, inner[i], BLUE)
         if i + 1 < depth:
             x, low, there = apart[i] - wide / 2 - 0.1, y - high / 2 - 0.05, rows[i + 1] + high / 2 + 0.05
             _arrow(ax, (middle - x, y), (middle + x, y), GREEN, dashes="--")
             _arrow(ax, (middle - apart[i], low), (middle - apart[i + 1], there))
             _arrow(ax, (middle + apart[i + 1], there), (middle + apart[i], low))
-    _write(ax, (middle, rows[0] + 0.28), "skip connection", FONT, GREEN)
+    _write(ax, (middle, rows[0] + 0.28), "skip connection", colour=GREEN)
     last, x = rows[-1], apart[-1] - wide / 2
-    _box(ax, (middle, last), wide, high, inner[-1], BLUE, SMALL)
+    _box(ax, (middle, last), wide, high, inner[-1], BLUE)
     _arrows(ax, last, (middle - x, middle - wide / 2), (middle + wide / 2, middle + x), mutation_scale=18)
     over = last + high / 2 + 0.04
     _arrow(ax, (middle - x - 0.2, over), (middle + x + 0.2, over), GREEN, 0.18, "--")
-    inside, between = (apart[0] + apart[1]) / 2 - 0.35, (rows[0] + rows[1]) / 2 + 0.12
-    _write(ax, (middle - inside, between), "halve:\ndownsampling", ha="left", size=SMALL)
-    _write(ax, (middle + inside, between), "double:\nupsampling", ha="right", size=SMALL)
+    inside, between = (apart[0] + apart[1]) / 2 - 0.45, (rows[0] + rows[1]) / 2 + 0.28
+    _write(ax, (middle - inside, between), "halve:\ndownsampling", ha="left")
+    _write(ax, (middle + inside, between), "double:\nupsampling", ha="right")
     outer = apart[0] + wide / 2 + 0.04
     _arrows(ax, rows[0], (left + 0.72, middle - outer), (middle + outer, right - 0.72))
     _box(ax, (middle, 0.45), 7.2, 0.7, "noise level $t$: one vector, which steers every block", ORANGE)
@@ -282,8 +282,8 @@ def attention() -> Figure:
     """One worked example of softmax(q k) v: two words, and the four places of a picture that look at them."""
     shares = (scores := QUERIES @ KEYS.T).softmax(dim=1)
     result = shares @ VALUES
-    figure, ax = _sheet(6.2)
-    (wide, high), top = (0.85, 0.62), 3.15
+    figure, ax = _sheet(5.2)
+    (wide, high), top, upper = (0.85, 0.48), 2.6, 4.65
     middle = top - 2 * high
     tinted = [[plt.get_cmap("Greens")(0.55 * value) for value in line] for line in shares.tolist()]
     for x, name, *table in (
@@ -295,15 +295,15 @@ def attention() -> Figure:
         _table(ax, (x, top), *table)
         _write(ax, (x + wide, top + 0.62), name, weight="bold")
         for i, word in enumerate(WORDS if 4 < x < 8 else ()):
-            _write(ax, (x + (i + 0.5) * wide, top + 0.22), word, SMALL, GREEN)
+            _write(ax, (x + (i + 0.5) * wide, top + 0.22), word, colour=GREEN)
     for r in range(4):
-        _write(ax, (0.65, top - (r + 0.5) * high), f"place {r + 1}", SMALL)
+        _write(ax, (0.65, top - (r + 0.5) * high), f"place {r + 1}")
     for x, name, values in ((3.55, "keys $k$", KEYS), (9.35, "values $v$", VALUES)):
-        _table(ax, (x - wide, 5.65), values, (wide, high))
-        _write(ax, (x, 5.92), name, weight="bold")
+        _table(ax, (x - wide, upper), values, (wide, high))
+        _write(ax, (x, upper + 0.26), name, weight="bold")
         for i, word in enumerate(WORDS):
-            _write(ax, (x - wide - 0.12, 5.65 - (i + 0.5) * high), word, SMALL, GREEN, ha="right")
-        _arrow(ax, (x, 5.65 - 2 * high - 0.05), (x, middle + 0.16), GREEN)
+            _write(ax, (x - wide - 0.12, upper - (i + 0.5) * high), word, colour=GREEN, ha="right")
+        _arrow(ax, (x, upper - 2 * high - 0.05), (x, middle + 0.16), GREEN)
     _arrows(ax, middle, *((x, x + 0.97) for x in (3.1, 5.95, 8.85)))
     (a, b), (first, second) = scores[0].tolist(), shares[0].tolist()
     rounded = f"$e^{{{a:.0f}}} / (e^{{{a:.0f}}} + e^{{{b:.0f}}}) = {first:.3f}$"
@@ -340,30 +340,30 @@ def distillation() -> Figure:
 @OWN_STYLE
 def latent() -> Figure:
     """Diffusion on a small code of the picture, in training and in generating, with the sizes of Stable Diffusion 1."""
-    figure, ax = _sheet(6.3)
-    apple, noise, up, low = _apple(128), _noise(16), 5.0, 2.3
+    figure, ax = _sheet(5.2)
+    apple, noise, up, low = _apple(128), _noise(16), 4.15, 1.8
     code = F.avg_pool2d(apple, 8)[:, [2, 0, 1]] * torch.tensor([1, -1, 1]).view(1, 3, 1, 1)  # it is no small picture
     for (x, y), span, name in (((7.85, up), 7.3, "training"), ((4.0, low), 7.5, "generating")):
-        _box(ax, (x, y), span, 2.3, colour=PALE, linestyle="--")
-        _write(ax, (x - span / 2 + 0.2, y + 0.85), f"{name}, on latents (small codes)", ha="left", weight="bold")
+        _box(ax, (x, y), span, 1.95, colour=PALE, linestyle="--")
+        _write(ax, (x - span / 2 + 0.2, y + 0.72), f"{name}, on latents (small codes)", ha="left", weight="bold")
     for x, y in ((0.95, up), (11.05, low)):
-        _picture(ax, (x, y), 1.5, apple[0])
-        _write(ax, (x, y - 1.0), "512 × 512 × 3", SMALL)
+        _picture(ax, (x, y), 1.4, apple[0])
+        _write(ax, (x, y - 0.92), "512 × 512 × 3")
     codes = {(4.95, up): code, (7.45, up): add_noise(code, 0.5, noise), (1.2, low): noise, (6.8, low): code}
     for (x, y), x_t in codes.items():
         _picture(ax, (x, y), 0.75, x_t[0])
-        _write(ax, (x, y - 0.65), "64 × 64 × 4", SMALL)
+        _write(ax, (x, y - 0.65), "64 × 64 × 4")
     for x, y, text in ((2.95, up, "encoder"), (9.0, low, "decoder")):
         _box(ax, (x, y), 1.45, 0.9, text, BLUE)
     for x, y, text in ((10.1, up, "denoiser\nlearns"), (4.05, low, "denoiser,\nmany steps")):
         _box(ax, (x, y), 1.9, 0.95, text, BLUE)
-    _box(ax, (4.05, 0.4), 2.1, 0.65, "a red apple", GREEN)
-    _arrow(ax, (4.05, 0.78), (4.05, low - 0.52), GREEN)
+    _box(ax, (4.05, 0.35), 2.1, 0.6, "a red apple", GREEN)
+    _arrow(ax, (4.05, 0.68), (4.05, low - 0.52), GREEN)
     _arrows(ax, up, (5.4, 7.0), colour=ORANGE)
-    _write(ax, (6.2, up + 0.24), "add noise", SMALL, ORANGE)
+    _write(ax, (6.2, up + 0.24), "add noise", colour=ORANGE)
     _arrows(ax, up, (1.78, 2.18), (3.72, 4.5), (7.9, 9.15))
     _arrows(ax, low, (1.65, 3.05), (5.05, 6.35), (7.25, 8.23), (9.77, 10.26))
-    _write(ax, (8.9, 0.4), "Sizes of Stable Diffusion 1 (2022):\na latent has 48 times fewer numbers.", SMALL)
+    _write(ax, (8.9, 0.4), "Sizes of Stable Diffusion 1 (2022):\na latent has 48 times fewer numbers.")
     return figure.saying(
         "Two rows. Training: a picture of 512 x 512 x 3 numbers goes through an encoder and becomes a latent of 64 x "
         "64 x 4; noise is added, and the denoiser learns to take it away. Generating: noise of 64 x 64 x 4 and the "
@@ -375,19 +375,19 @@ def latent() -> Figure:
 @OWN_STYLE
 def cascade() -> Figure:
     """A cascade: one network draws a small picture from words, a second one makes it large. Sizes are to scale."""
-    figure, ax = _sheet(5.3)
+    figure, ax = _sheet(5.2)
     small, large, y = 0.65, 2.6, 1.55
     _picture(ax, (0.8, y), small, _noise()[0])
-    _write(ax, (0.8, y - 0.6), "noise\n32 × 32", SMALL, va="top")
+    _write(ax, (0.8, y - 0.6), "noise\n32 × 32", va="top")
     _box(ax, (2.8, y), 1.7, 1.0, "denoiser", BLUE, LARGE)
-    _box(ax, (2.8, y + 1.9), 1.9, 0.75, "a red apple", GREEN, FONT)
+    _box(ax, (2.8, y + 1.9), 1.9, 0.75, "a red apple", GREEN)
     _picture(ax, (4.9, y), small, _apple(32)[0])
-    _write(ax, (4.9, y - 0.6), "picture\n32 × 32", SMALL, va="top")
+    _write(ax, (4.9, y - 0.6), "picture\n32 × 32", va="top")
     _box(ax, (7.0, y), 1.7, 1.0, "enlarger", BLUE, LARGE)
     _picture(ax, (7.0, 3.85), large, _noise(128)[0])
-    _write(ax, (5.55, 3.85), "noise\n128 × 128", SMALL, ha="right")
-    _picture(ax, (10.55, y + 0.1), large, _apple(128)[0])
-    _write(ax, (10.55, y - 1.42), "picture, 128 × 128", SMALL)
+    _write(ax, (5.55, 3.85), "noise\n128 × 128", ha="right")
+    _picture(ax, (10.55, y + 0.17), large, _apple(128)[0])
+    _write(ax, (10.55, y - 1.35), "picture, 128 × 128")
     _arrows(ax, y, (1.17, 1.9), (3.7, 4.52), (5.27, 6.1), (7.9, 9.2))
     _arrow(ax, (2.8, y + 1.5), (2.8, y + 0.55), GREEN)
     _arrow(ax, (7.0, 2.5), (7.0, y + 0.55), ORANGE)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_lib.classroom.show import FONT, OWN_STYLE, Figure
+from course_lib.classroom.show import OWN_STYLE, Figure, letters
 from course_lib.fruit.drawing import Fruit, layers
 from course_lib.noise import Levels, Model, Tokens, add_noise, check_number, expand_level, noise_levels, told
 from course_lib.sample import Frame, denoise_step
@@ -143,11 +143,12 @@ def painted(x: Points) -> np.ndarray:
 
 def _panels(count: int, titles: Sequence[str], reach: float) -> tuple[Figure, np.ndarray]:
     """So many squares of the plane side by side."""
-    made = plt.subplots(1, count, figsize=(4.4 * count, 4.8), squeeze=False, layout="tight", FigureClass=Figure)
+    size = 4.4 * count, 4.8
+    made = plt.subplots(1, count, figsize=size, squeeze=False, layout="tight", FigureClass=Figure)
     plt.close(made[0])
     for ax, title in zip(made[1][0], [*titles, *[""] * count], strict=False):
         ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[], aspect="equal")
-        ax.set_title(title, fontsize=FONT)
+        ax.set_title(title, fontsize=letters(size))
         ax.spines[:].set_color("#BBBBBB")
     return made[0], made[1][0]
 

@@ -117,13 +117,14 @@ def grow_words(figure: Figure, words: Sequence[Text], axes: Sequence[Axes]) -> N
         for axis, size in numbers.items():
             axis.set_tick_params(labelsize=times * size)
         figure.draw_without_rendering()
-        boxes = [word.get_window_extent().padded(APART) for word in level_words(figure)]
+        level = [word for word in words_in_view(figure) if word.get_rotation() % 90 == 0]
+        boxes = [word.get_window_extent().padded(APART) for word in level]
         if not any(a.overlaps(b) for a, b in combinations(boxes, 2)):
             break
 
 
-def level_words(figure: Figure) -> Iterator[Text]:
-    """The words that a drawn figure shows, those at ticks in view among them, without slanted ones."""
+def words_in_view(figure: Figure) -> Iterator[Text]:
+    """The words that a drawn figure shows, those at ticks in view among them."""
     unseen = set()
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
         low, high = sorted(axis.get_view_interval())
@@ -131,5 +132,5 @@ def level_words(figure: Figure) -> Iterator[Text]:
             if not low <= tick.get_loc() <= high or not axis.get_visible() or not axis.axes.axison:
                 unseen.update((tick.label1, tick.label2))
     for word in figure.findobj(Text):
-        if word not in unseen and word.get_visible() and word.get_text().strip() and word.get_rotation() % 90 == 0:
+        if word not in unseen and word.get_visible() and word.get_text().strip():
             yield word

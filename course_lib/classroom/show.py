@@ -17,7 +17,7 @@ from matplotlib.ticker import LogLocator
 from torch import Tensor
 
 from course_lib.classroom.projector import projector as projector
-from course_lib.classroom.projector import strengthened
+from course_lib.classroom.projector import strengthened, words_in_view
 from course_lib.judging.counts import Score
 from course_lib.sample import Frame
 from course_lib.tools.bars import progress as progress
@@ -26,11 +26,14 @@ from course_lib.tools.pixels import enlarged, grid, save_picture, to_image
 from course_lib.tools.pixels import png as png
 
 FONT = 16  # points; legible when the figure fills a projector's screen
-SLIDE = 5.4  # inches of height that a slide shows as large as a notebook does; a taller figure has larger letters
+ROOM = 12.6, 5.2  # inches, wide and high, that a slide shows in full size; a larger figure has larger letters
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe and Ito's: safe for colour-blind readers
 STYLES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, ":", "^"), (PINK, "-.", "D"))  # colour is never alone
 
 OWN_STYLE = plt.style.context("default")  # decorates what draws: whatever style a learner has set, and leaves it set
+
+TALLEST = 16  # rows of a table
+LETTER = 0.63 / 72  # inches, the usual width of a letter for each point of its size
 
 Pictures = Sequence[Tensor] | Tensor  # each (3, H, W)
 Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # the lines of a chart, {name: (x, y)}
@@ -94,14 +97,17 @@ def save_figure(figure: plt.Figure, path: str | Path) -> None:
 
 
 def figure_png(figure: plt.Figure, dpi: float | str = "figure") -> bytes:
-    """A figure as the bytes of a PNG file."""
-    return figure_bytes(figure, dpi, "png")
+    """A figure as the bytes of a PNG file. A text in it, `Letters`, says how many pixels its smallest letters have."""
+    figure.draw_without_rendering()
+    smallest = min((word.get_fontsize() for word in words_in_view(figure)), default=0)
+    pixels = smallest / 72 * (figure.dpi if dpi == "figure" else dpi)
+    return figure_bytes(figure, dpi, "png", metadata={"Letters": f"{pixels:.1f}"} if smallest else {})
 
 
-def figure_bytes(figure: plt.Figure, dpi: float | str, kind: str) -> bytes:
+def figure_bytes(figure: plt.Figure, dpi: float | str, kind: str, **options) -> bytes:
     """A figure as the bytes of a file of this kind; ValueError for one that matplotlib does not write."""
     file = io.BytesIO()
-    figure.savefig(file, format=kind, dpi=dpi, bbox_inches="tight", facecolor="white")
+    figure.savefig(file, format=kind, dpi=dpi, bbox_inches="tight", facecolor="white", **options)
     return file.getvalue()
 
 
@@ -159,7 +165,20 @@ def row(pictures: Pictures, titles: Sequence[str] = (), height: float = 3.2, alt
 
 def _width(names: Sequence[str]) -> float:
     """How wide the longest line of these names is, in inches for each point of the letters' size."""
-    return max((0.63 / 72 * len(line) for name in names for line in str(name).split("\n")), default=0)
+    return max((LETTER * len(line) for name in names for line in str(name).split("\n")), default=0)
+
+
+def letters(size: tuple[float, float], growth: tuple[float, float] = (0, 0)) -> float:
+    """The size of letters, in points, at which those of a figure are as large on a slide as they are in a notebook.
+
+    The figure is so wide and high, in inches, and by `growth` for each point of the letters' size.
+    """
+    return max(FONT, *(FONT * a / (room - FONT * b) for a, b, room in zip(size, growth, ROOM, strict=True)))
+
+
+def _broken(name: str, most: float) -> str:
+    """A name in lines of at most so many letters, if its words allow it; what is on lines of its own stays there."""
+    return "\n".join(fill(part, max(1, int(most)), break_long_words=False) for part in str(name).split("\n"))
 
 
 @OWN_STYLE
@@ -168,16 +187,20 @@ def rows(
 ) -> Figure:
     """Rows of pictures, each (3, H, W), with titles above the columns and labels left of the rows."""
     high, wide = len(lines), len(lines[0])
-    tall = (height + 0.15) * high + 0.4
-    font = FONT * max(1, tall / SLIDE)
-    names = ["\n".join(fill(part, 14) for part in str(label).split("\n")) for label in labels]
-    figure, axes = _figure(high, wide, (font * _width(names) + height * wide, tall))
+    names = [_broken(label, 14) for label in labels]
+    beside, above = _width(names) + LETTER, 1.4 / 72 * bool(len(titles))
+    for _ in range(2):  # larger letters break titles into more lines, which take room
+        font = letters((height * wide, (height + 0.15) * high), (beside, above))
+        heads = [_broken(title, height / (LETTER * font)) for title in titles]
+        above = 1.4 / 72 * max((head.count("\n") + 1 for head in heads), default=0)
+    size = (height * wide + font * beside, (height + 0.15) * high + font * above)
+    figure, axes = _figure(high, wide, size)
     for line, axes_line in zip(lines, axes, strict=True):
         for picture, ax in zip(line, axes_line, strict=True):
             ax.imshow(to_image(picture), interpolation="auto")
             ax.set(xticks=[], yticks=[], frame_on=False)
-    for title, ax in zip(titles, axes[0], strict=False):
-        ax.set_title(title, fontsize=min(font, max(FONT, height / (_width(titles) or 1))))
+    for head, ax in zip(heads, axes[0], strict=False):
+        ax.set_title(head, fontsize=min(font, max(FONT, height / (_width(heads) or 1))))
     for name, axes_line in zip(names, axes, strict=False):
         axes_line[0].set_ylabel(name, fontsize=font, rotation=0, ha="right", va="center")
     one = "One picture" + ": " * bool(len(titles)) + " ".join(map(str, titles))
@@ -192,19 +215,21 @@ def film(frames: Sequence[Frame], columns: int = 10, which: int = 0, alt: str = 
     """
     at = torch.linspace(0, len(frames) - 1, min(columns, len(frames))).round().int().tolist()
     lines = [[frames[i].x_t[which] for i in at], [frames[i].x0_hat[which] for i in at]]
-    return rows(lines, [f"t = {frames[i].t:.2f}" for i in at], ["noisy picture", "current guess"], alt=alt)
+    return rows(lines, [f"t = {frames[i].t:.2f}" for i in at], ["noisy\npicture", "current\nguess"], alt=alt)
 
 
 @OWN_STYLE
 def histograms(pictures: Pictures, titles: Sequence[str], alt: str = "") -> Figure:
     """How often each pixel value occurs, one panel for each (3, H, W) picture, all on one scale."""
-    figure, axes = _figure(1, len(pictures), (3.4 * len(pictures), 3.2), sharey=True)
+    size = 3.4 * len(pictures), 3.2
+    font = letters(size)
+    figure, axes = _figure(1, len(pictures), size, sharey=True)
     for picture, title, ax in zip(pictures, titles, axes[0], strict=True):
         ax.hist(picture.flatten().numpy(), bins=60, range=(-3, 3), density=True, color=BLUE)
-        ax.set_title(title, fontsize=FONT)
+        ax.set_title(title, fontsize=font)
         ax.set(xlim=(-3, 3), xticks=[-2, 0, 2], yticks=[])
-        ax.tick_params(labelsize=FONT)
-        ax.set_xlabel("pixel value", fontsize=FONT)
+        ax.tick_params(labelsize=font)
+        ax.set_xlabel("pixel value", fontsize=font)
     told = [f"{title} (mean {x.mean():z.2f}, spread {x.std():.2f})" for title, x in zip(titles, pictures, strict=True)]
     return figure.saying(alt or f"How often pixel values from -3 to 3 occur, left to right: {', '.join(told)}.")
 
@@ -277,14 +302,13 @@ def training(
 
     `steps` are the steps' own numbers, in rising order, or else 1, 2, 3, ...; where some are missing, so is the line.
     """
-    figure, ((above,), (below,)) = _figure(2, 1, (12, 5.6), height_ratios=[1.6, 1])
+    figure, ((above,), (below,)) = _figure(2, 1, (11.6, 5.0), height_ratios=[1.5, 1])
     steps = np.arange(1, len(losses) + 1) if steps is None else np.asarray(steps)
     gaps = np.flatnonzero(np.diff(steps) > 1) + 1  # a line breaks at nan
     average = np.concatenate([_averages(stretch) for stretch in np.split(np.asarray(losses, dtype=float), gaps)])
     steps, thin, average = (np.insert(x.astype(float), gaps, np.nan) for x in (steps, np.asarray(losses), average))
     above.plot(steps, thin, color=BLUE, alpha=0.25)
-    above.set_yscale("log")
-    told = _chart(above, {"": (steps, average)}, "step", "loss").replace("the line", "its average")
+    told = _chart(above, {"": (steps, average)}, "step", "loss", log=True).replace("the line", "its average")
     above.set_title(title, fontsize=FONT)
     below.imshow(to_image(grid(pictures, columns=len(pictures))), interpolation="nearest")
     below.axis("off")
@@ -294,18 +318,19 @@ def training(
 @OWN_STYLE
 def bars(scores: Mapping[str, Score], alt: str = "") -> Figure:
     """How much of what was asked for is right, a bar for each name, with its 95 % interval."""
-    figure, ((ax,),) = _figure(1, 1, (9, 0.55 * len(scores) + 1.2))
-    told = []
+    size = 9, 0.55 * len(scores) + 1.2
+    font, told = letters(size), []
+    figure, ((ax,),) = _figure(1, 1, size)
     for place, (name, score) in enumerate(scores.items()):
         share, low, high = (100 * part for part in (score.right / score.of, *score.interval))
         ax.barh(place, share, color=BLUE, alpha=0.8)
         ax.plot([low, high], [place, place], color="black", linewidth=2.5)
         told.append(f"{name} {share:.0f} % (interval {low:.0f} to {high:.0f})")
-    ax.set_yticks(range(len(scores)), list(scores), fontsize=FONT)
+    ax.set_yticks(range(len(scores)), list(scores))
     ax.invert_yaxis()
     ax.set(xlim=(0, 101))
-    ax.set_xlabel("kind and colour right, %", fontsize=FONT)
-    ax.tick_params(labelsize=FONT)
+    ax.set_xlabel("kind and colour right, %", fontsize=font)
+    ax.tick_params(labelsize=font)
     return figure.saying(alt or f"A bar for each share of kind and colour right: {', '.join(told)}.")
 
 
@@ -315,19 +340,32 @@ def heat(
 ) -> Figure:
     """A table of numbers, (R, C), as colours: zero is white, more than zero blue, less than zero red.
 
-    Rows have names, columns may have some; `digits` writes each number, with so many digits after the point.
+    Rows have names, columns may have some; `digits` writes each number, with so many digits after the point. Many rows
+    stand in parts side by side, unless columns have names.
     """
     high, wide = values.shape
-    field, line = (0.8, 0.6) if columns else (min(0.35, 10 / wide), 0.32)  # inches
-    figure, ((ax,),) = _figure(1, 1, (field * wide + 3, line * high + 2.2 * bool(columns)))
+    parts = 1 if columns else -(-high // TALLEST)  # side by side
+    part = -(-high // parts)
+    numbers = [[f"{value:.{digits}f}" for value in row] for row in values.tolist()] if digits is not None else []
+    line = 0.5 if columns else 0.32  # inches
+    field = 0 if numbers else min(0.35, 10 / wide / parts)
+    beside = _width(rows) + wide * (_width(sum(numbers, [])) + LETTER) * bool(numbers)
+    above = 0.8 * _width(columns)
+    font = letters((field * wide * parts, line * part), (beside * parts, above))
+    size = (field * wide + font * beside) * parts, line * part + font * above
+    figure, (axes,) = _figure(1, parts, size)
     most = values.abs().max().item() or 1.0
-    ax.imshow(values.numpy(), cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
-    ax.set_yticks(range(high), rows, fontsize=FONT)
-    ax.set_xticks(range(len(columns)), columns, fontsize=FONT, rotation=40, ha="left", rotation_mode="anchor")
-    ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
-    for (r, c), value in np.ndenumerate(values.numpy()) if digits is not None else ():
-        shade = "white" if abs(value) > 0.6 * most else "black"
-        ax.text(c, r, f"{value:.{digits}f}", ha="center", va="center", fontsize=FONT - 2, color=shade)
+    for i, ax in enumerate(axes):
+        some, names = values[i * part :][:part], rows[i * part :][:part]
+        ax.imshow(some.numpy(), cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
+        ax.set_ylim(part - 0.5, -0.5)
+        ax.set_yticks(range(len(names)), names, fontsize=font)
+        ax.set_xticks(range(len(columns)), columns, fontsize=font, rotation=40, ha="left", rotation_mode="anchor")
+        ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+        ax.spines[:].set_visible(len(names) == part)
+        for (r, c), value in np.ndenumerate(some.numpy()) if numbers else ():
+            shade = "white" if abs(value) > 0.6 * most else "black"
+            ax.text(c, r, numbers[i * part + r][c], ha="center", va="center", fontsize=font, color=shade)
     figure.tight_layout()
     told = f"A table of {high} x {wide} numbers from {values.min():.4g} to {values.max():.4g} as colours"
     return figure.saying(alt or _named(told, rows, columns))
