@@ -135,6 +135,11 @@ class Lesson:
         assert self.page.locator(".jp-RenderedText[data-mime-type$=stderr]").all_inner_texts() == []
         return self
 
+    def run_above(self, code: str) -> None:
+        """Run all cells above the first one whose code holds `code`."""
+        self.cells.filter(has_text=code).first.locator(".jp-InputArea-editor").click()
+        self.menu("Run", "Run All Above Selected Cell")
+
     def run(self, code: str) -> Locator:
         """Run the first cell whose code holds `code`, after those that still run; this cell."""
         cell = self.cells.filter(has_text=code).first
@@ -409,8 +414,10 @@ def test_a_picture_for_every_letter_that_makes_sense(lesson):
 
 @pytest.mark.parametrize("lesson", ["04_generating_from_noise"], indirect=True)
 def test_a_slider_through_a_generation(lesson):
-    lesson.run_all().shots_of_all()
-    panel = lesson.panel("Trajectory(")
+    lesson.run_above("Trajectory({")
+    lesson.run("Trajectory({")
+    panel = lesson.panel("Trajectory({")
+    panel.wait_for(timeout=LONG)
     slider, pictures = panel.get_by_role("slider", name="done, %"), panel.get_by_role("img")
     assert pictures.count() == 2
     lesson.check_access(panel)
@@ -427,9 +434,12 @@ def test_a_slider_through_a_generation(lesson):
 
 @pytest.mark.parametrize("lesson", ["06_the_green_banana"], indirect=True)
 def test_prompts_guidance_and_trajectory(lesson):
-    lesson.run_all().shots_of_all()
-    lesson.check_access(*(lesson.panel(code) for code in ("Trajectory", "GuidanceGrid", "PromptBox")))
-    panel = lesson.panel("PromptBox")
+    widgets = "Trajectory(roads", "GuidanceGrid(model", "PromptBox(model"
+    for code in ("import torch", "pictures = training_pictures()", *widgets):
+        lesson.run(code)
+    lesson.panel(widgets[-1]).wait_for(timeout=LONG)
+    lesson.check_access(*map(lesson.panel, widgets))
+    panel = lesson.panel("PromptBox(model")
     panel.get_by_role("slider", name="steps").press("End")  # 100 steps: there is time to change one's mind
     ask_for(panel, "a red apple")
     ask_for(panel, "green banana")
@@ -441,7 +451,7 @@ def test_prompts_guidance_and_trajectory(lesson):
     panel.scroll_into_view_if_needed()
     lesson.shot("prompts")
 
-    panel = lesson.panel("GuidanceGrid")
+    panel = lesson.panel("GuidanceGrid(model")
     pictures = panel.get_by_role("img")
     last = pixels(pictures.last)
     panel.get_by_role("button", name="Fill in").click()
@@ -456,7 +466,7 @@ def test_prompts_guidance_and_trajectory(lesson):
     panel.scroll_into_view_if_needed()
     lesson.shot("guidance")
 
-    panel = lesson.panel("Trajectory")
+    panel = lesson.panel("Trajectory(roads")
     picture = panel.get_by_role("img").first
     noise = pixels(picture)
     drag(lesson.page, panel.get_by_role("slider"), 0.01, 0.8)
@@ -466,8 +476,7 @@ def test_prompts_guidance_and_trajectory(lesson):
 @pytest.mark.parametrize("lesson", ["03_training_on_many_pictures"], indirect=True)
 def test_a_run_that_is_interrupted_goes_on(lesson):
     cell = lesson.cells.filter(has_text="watch(run").first
-    cell.locator(".jp-InputArea-editor").click()
-    lesson.menu("Run", "Run All Above Selected Cell")
+    lesson.run_above("watch(run")
     expect(lesson.prompt(lesson.cells.filter(has_text="run = Run(").first)).to_have_text(
         re.compile(r"^\[\d+\]:"), timeout=LONG
     )

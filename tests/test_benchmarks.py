@@ -48,6 +48,11 @@ pytestmark = pytest.mark.slow  # as a whole
 BANANA = ("banana", "green")
 
 
+def small_denoiser(path=None) -> Denoiser:
+    """An untrained network, quick to ask, in place of a shipped one."""
+    return Denoiser(VOCABULARY, channels=(8, 8))
+
+
 def measured(control, *args, **options) -> dict[str, dict]:
     """What a control records, by name."""
     results = Results(0)
@@ -460,7 +465,7 @@ def test_scaling_runs_from_end_to_end_and_shows_what_it_recorded(tmp_path, monke
     tiny = scaling.QUICK | dict(products=(8,), convolutions=((1, 8, 8),), sides=(32, 64), batches=(1, 2), batch=2)
     monkeypatch.setattr(scaling, "QUICK", tiny | dict(repeats=1, steps=(1, 2)))
     monkeypatch.setattr(scaling, "training_pictures", training_pictures)
-    monkeypatch.setattr(scaling.weights, "load_denoiser", lambda: Denoiser(VOCABULARY, channels=(8, 8)))
+    monkeypatch.setattr(scaling.weights, "load_denoiser", small_denoiser)
     monkeypatch.setattr(sys, "argv", ["scaling.py", "--quick", "--out", str(tmp_path)])
     scaling.main()
     assert opened == [14336, 14336, 1792, 1792] * 2
@@ -661,6 +666,7 @@ def test_the_minute_runs_from_end_to_end_and_its_table_holds_every_value(tmp_pat
     blocks = dict(layers_per_block=1, block_out_channels=(32, 32), down_block_types=("DownBlock2D",) * 2)
     small = partial(UNet2DModel, sample_size=32, in_channels=3, out_channels=3, up_block_types=("UpBlock2D",) * 2)
     monkeypatch.setattr(bench, "course_unet", partial(small, **blocks))
+    monkeypatch.setattr(bench, "matrix_multiply_peak", partial(bench.matrix_multiply_peak, 256))
     bench.main()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "results.md", "results.png"]
     rows = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
@@ -791,6 +797,7 @@ def test_quality_is_counted_for_each_group_and_each_number_of_steps(judge):
 @pytest.mark.slow
 def test_few_steps_runs_from_end_to_end_and_its_table_holds_every_value(tmp_path, monkeypatch, small_panel):
     monkeypatch.setattr(sys, "argv", ["few_steps.py", "--quick", "--out", str(tmp_path)])
+    monkeypatch.setattr(few_steps.weights, "load_denoiser", small_denoiser)
     few_steps.main()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few_steps.json", "few_steps.md", "few_steps.png"]
     rows = json.loads((tmp_path / "few_steps.json").read_text(encoding="utf-8"))

@@ -142,15 +142,15 @@ def their_training(model, pictures):
     return step, loss
 
 
-def training_memory() -> float:
-    """Peak memory in MiB of a process of its own that opens the pictures and trains for 30 steps."""
+def training_memory(steps: int) -> float:
+    """Peak memory in MiB of a process of its own that opens the pictures and trains for so many steps."""
     code = (
         "import pathlib, resource; from course_lib.model import Denoiser;"
         "from course_lib.fruit.pictures import training_pictures;"
         "from course_lib.fruit.words import VOCABULARY;"
         "from course_lib.train import Run, random_batches, train; p = training_pictures();"
         "run = Run(Denoiser(VOCABULARY, patch=2, channels=(64, 128, 192)));"
-        "[None for _ in train(run, random_batches(p.x0, p.tokens, run.generator), steps=30)];"
+        f"[None for _ in train(run, random_batches(p.x0, p.tokens, run.generator), steps={steps})];"
         "status = pathlib.Path('/proc/self/status');"
         # Linux credits a child's ru_maxrss with what its parent held, but not its VmHWM
         "print(status.read_text().split('VmHWM:')[1].split()[0] if status.exists() else"
@@ -229,8 +229,9 @@ def speed(results: Results, pictures, shipped, size: dict) -> None:
     one = statistics.median(seconds(lambda: generate(shipped, tokens[:1], generator=g, steps=100 // size["hurry"]), 5))
     about = dict(repeats=5, guidance_scale=2.0, steps=100, network=shipped.config)
     results.record("1 picture x 100 guided steps, ours, shipped size", one, "s", **about)
-    about = dict(network=shipped.config, batch=64, steps=30, note="a process of its own, with all training pictures")
-    results.record("peak memory of training, ours, shipped size", training_memory(), "MiB", **about)
+    steps = max(1, 30 // size["hurry"])
+    about = dict(network=shipped.config, batch=64, steps=steps, note="a process of its own, with all training pictures")
+    results.record("peak memory of training, ours, shipped size", training_memory(steps), "MiB", **about)
 
 
 def accuracy(results: Results, pictures, shipped, size: dict) -> None:
