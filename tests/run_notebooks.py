@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
 from course_lib.tools.files import whole_file
@@ -39,11 +40,14 @@ def finished(text: str) -> str:
 
 
 def packed(png: str) -> str:
-    """A picture of a notebook (PNG in base64) in fewer bytes, pixel for pixel the same."""
+    """A picture of a notebook (PNG in base64) in fewer bytes, pixel for pixel and text for text the same."""
     image = Image.open(io.BytesIO(base64.b64decode(png)))
     if image.mode == "RGBA" and image.getextrema()[3] == (255, 255):
         image = image.convert("RGB")
-    image.save(file := io.BytesIO(), "PNG", optimize=True)
+    told = PngInfo()
+    for name, text in image.text.items():
+        told.add_text(name, text)
+    image.save(file := io.BytesIO(), "PNG", optimize=True, pnginfo=told)
     return base64.b64encode(file.getvalue()).decode()
 
 

@@ -567,6 +567,34 @@ def test_a_folder_is_trained_on_and_generated_from_in_its_own_words(tmp_path, ca
     assert "those who judge know only the fruit" in refused(capsys, "evaluate", *options)
 
 
+@pytest.mark.parametrize(
+    ("size", "patch", "channels"), [(32, 4, [48, 96]), (64, 4, [48, 96, 192]), (128, 8, [48, 96, 192])]
+)
+def test_a_network_is_made_for_the_size_of_its_pictures(tmp_path, capsys, folder, size, patch, channels):
+    out, picture = tmp_path / "run", tmp_path / "o.png"
+    options = "train", "--steps", 1, "--batch-size", 2, "--size", size, "--fit", "pad", "--out", out
+    assert run(*options, "--folder", folder) == 0
+    assert "Their longer sides: " in capsys.readouterr().err
+    model = weights.load_denoiser(out / "denoiser.safetensors")
+    assert [model.config[name] for name in ("size", "patch", "channels")] == [size, patch, channels]
+    assert run("generate", "a boat", "--weights", out / "denoiser.safetensors", "--steps", 1, "--out", picture) == 0
+    small = Image.open(picture).resize((size, size), Image.Resampling.NEAREST)
+    assert np.array_equal(small.resize(Image.open(picture).size, Image.Resampling.NEAREST), Image.open(picture))
+    assert run("train", "--resume", "--steps", 2, "--out", out) == 0
+    capsys.readouterr()
+    assert "was begun with --fit pad, and cannot go on with --fit crop" in refused(
+        capsys, "train", "--resume", "--fit", "crop", "--steps", 3, "--out", out
+    )
+
+
+def test_the_size_of_what_is_drawn_cannot_be_chosen(tmp_path, capsys):
+    line = refused(capsys, "train", "--size", 64, "--steps", 1, "--out", tmp_path / "run")
+    assert "Only pictures of your own need that. Add --folder, or leave out --size." in line
+    with pytest.raises(SystemExit):
+        run("train", "--folder", tmp_path, "--size", 48, "--steps", 1)
+    assert "invalid choice: 48 (choose from 32, 64, 128)" in capsys.readouterr().err
+
+
 def test_pictures_are_mirrored_only_where_that_is_asked_for(tmp_path, monkeypatch, small_training, folder):
     asked = []
 

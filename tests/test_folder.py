@@ -8,7 +8,7 @@ from PIL import Image
 from course_lib.captions import MAX_WORDS, build_vocabulary, decode, split_words
 from course_lib.fruit.worlds import read_with
 from course_lib.model import Denoiser, encode_for
-from course_lib.own.folder import MOST_WORDS, changed_words, crop_and_scale, open_folder
+from course_lib.own.folder import MOST_WORDS, changed_words, crop_and_scale, open_bytes, open_folder
 from course_lib.own.houses import PAINTS, SKIES, THINGS, write_folder
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
@@ -44,6 +44,21 @@ def test_a_good_folder_gives_pictures_tokens_and_words(root):
     assert found.tokens.shape == (2, MAX_WORDS) and found.tokens[0, :4].tolist() == [1, 5, 2, 0]
     assert decode(found.tokens, found.vocabulary) == ["a red cat", "a green dog"]
     assert found.files == ["cat.png", "dog.jpg"] and found.captions == ["A red cat!", "a green dog"]
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+def test_pictures_kept_as_bytes_are_the_same_in_a_quarter_of_the_memory(root, fit):
+    kept, folder = open_bytes(root, 16, fit=fit), open_folder(root, 16, fit=fit)
+    assert torch.equal(kept.x0[:], folder.x0) and torch.equal(kept.tokens, folder.tokens)
+    assert kept.x0.x.dtype == torch.uint8 and len(kept.x0) == len(folder.files)
+    assert kept[2:] == folder[2:]
+
+
+def test_what_is_padded_is_told_by_its_longer_side(root):
+    assert any("Their shorter sides" in line for line in open_folder(root).report)
+    assert any("Their longer sides" in line for line in open_folder(root, fit="pad").report)
+    with pytest.raises(ValueError, match="fit must be 'crop' or 'pad'"):
+        open_folder(root, fit="middle")
 
 
 def test_pictures_come_in_the_order_of_the_captions(root):

@@ -20,6 +20,7 @@ from nbconvert import ScriptExporter
 from nbconvert.filters import get_metadata
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from run_notebooks import LANGUAGE, finished, packed
 
 import course_lib
@@ -466,7 +467,10 @@ def test_a_function_defined_in_two_notebooks_is_found():
 def test_a_picture_is_packed_without_the_loss_of_a_pixel(opacity):
     pixels = np.random.default_rng(0).integers(0, 8, (40, 40, 4), dtype=np.uint8) * 30
     pixels[..., 3] = opacity
-    Image.fromarray(pixels).save(file := io.BytesIO(), "PNG", compress_level=1)
+    told = PngInfo()
+    told.add_text("Letters", "22.2")
+    Image.fromarray(pixels).save(file := io.BytesIO(), "PNG", compress_level=1, pnginfo=told)
     png = base64.b64encode(file.getvalue()).decode()
-    again = Image.open(io.BytesIO(base64.b64decode(packed(png)))).convert("RGBA")
-    assert np.array_equal(np.asarray(again), pixels) and len(packed(png)) < len(png)
+    again = Image.open(io.BytesIO(base64.b64decode(packed(png))))
+    assert again.text == {"Letters": "22.2"}
+    assert np.array_equal(np.asarray(again.convert("RGBA")), pixels) and len(packed(png)) < len(png)

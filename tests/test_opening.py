@@ -34,6 +34,32 @@ def opened(image, path, **how):
     return x0, odd
 
 
+@pytest.mark.parametrize(("width", "height", "across"), [(40, 20, False), (20, 40, True), (4000, 2000, False)])
+def test_padding_keeps_all_of_a_picture_in_the_middle_of_white(width, height, across, tmp_path):
+    image = stripes(width, height)
+    x0 = prepare(image, 16, fit="pad")
+    x0 = x0.transpose(-1, -2) if across else x0
+    assert (x0[:, :4] == 1).all() and (x0[:, 12:] == 1).all() and not (x0[:, 4:12] == 1).all(dim=0).any()
+    whole = prepare(image.resize((16, 16), Image.Resampling.BOX), 16)
+    whole = whole.transpose(-1, -2) if across else whole
+    assert torch.allclose(x0[:, 4:12].mean(dim=(1, 2)), whole.mean(dim=(1, 2)), atol=0.05)  # its sides are there too
+    image.save(tmp_path / "wide.png")
+    again, side, _ = read_picture(tmp_path / "wide.png", 16, "pad")
+    assert torch.equal(again.transpose(-1, -2) if across else again, x0) and side == max(width, height)
+
+
+def test_padding_changes_no_square_picture_and_draws_the_thinnest_one():
+    square = stripes(24, 24)
+    assert torch.equal(prepare(square, 16, fit="pad"), prepare(square, 16))
+    thin = prepare(Image.new("RGB", (1, 3000), "black"), 8, fit="pad")
+    assert (thin == -1).all(dim=0).any(dim=0).sum() == 1 and (thin == 1).all(dim=0).any(dim=0).sum() == 7
+
+
+def test_another_way_to_make_a_picture_square_is_refused():
+    with pytest.raises(ValueError, match="fit must be 'crop' or 'pad', not 'stretch'"):
+        prepare(stripes(24, 24), 16, fit="stretch")
+
+
 def middle(x0):
     """The colour in the middle, in bytes."""
     return [round(value) for value in ((x0[:, 4, 4] + 1) * 127.5).tolist()]

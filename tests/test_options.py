@@ -55,7 +55,7 @@ VALUES = {
     **{"--per-pair": "2", "--per-group": "2", "--wrong": "wrong.png", "--minutes": "0.01", "--patch": "2"},
     **{"--channels": "16", "--learning-rate": "0.01", "--folder": "houses", "--weights": "tiny.safetensors"},
     **{"--sheet": "sheet.png", "--times": "2", "--batch-size": "32", "--precision": "bfloat16", "--to": "diffusers"},
-    **{"--guide-above": "0.4"},
+    **{"--guide-above": "0.4", "--fit": "pad", "train --size": "64"},
 }
 
 
@@ -64,7 +64,8 @@ def options(command):
     (commands,) = (action for action in cli.parser()._actions if action.dest != "help")
     named = [action for action in commands.choices[command]._actions if action.option_strings and action.dest != "help"]
     takes = {action.option_strings[0]: action.nargs != 0 for action in named}
-    return [f"{name} {VALUES[name]}" if value else name for name, value in takes.items()]
+    values = {name: VALUES.get(f"{command} {name}", VALUES.get(name)) for name in takes}
+    return [f"{name} {values[name]}" if value else name for name, value in takes.items()]
 
 
 def test_every_command_is_looked_at():

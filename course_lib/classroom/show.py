@@ -349,7 +349,7 @@ def heat(
     numbers = [[f"{value:.{digits}f}" for value in row] for row in values.tolist()] if digits is not None else []
     line = 0.5 if columns else 0.32  # inches
     field = 0 if numbers else min(0.35, 10 / wide / parts)
-    beside = _width(rows) + wide * (_width(sum(numbers, [])) + LETTER) * bool(numbers)
+    beside = _width(rows) + wide * (_width(sum(numbers, [])) + 2 * LETTER) * bool(numbers)
     above = 0.8 * _width(columns)
     font = letters((field * wide * parts, line * part), (beside * parts, above))
     size = (field * wide + font * beside) * parts, line * part + font * above

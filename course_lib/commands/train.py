@@ -31,18 +31,20 @@ from course_lib.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from course_lib.noise import Pictures
+    from course_lib.tools.pixels import Bytes
 
 HELP = "Train a denoiser on the fruit, on scenes of one fruit and of two, or on a folder of your own."
 LOG_HEAD = ["step", "seconds", "loss", "pictures per second"]
 # What --resume keeps, and what a new run has unless it is given; None: as the network or --scenes has it.
 USUAL = {
     "seed": 0,
-    "patch": 4,
+    "patch": None,
     "channels": None,
     "shuffle_captions": False,
     "folder": None,
     "skip_bad": False,
+    "size": 32,
+    "fit": "crop",
     "scenes": False,
     "enlarge": False,
     "flip": False,
@@ -51,8 +53,9 @@ USUAL = {
     "batch_size": 64,
     "precision": "float32",  # a new run asks the processor; earlier ones did not say
 }
-OF_A_FOLDER = ("sheet", "skip_bad")
+OF_A_FOLDER = ("sheet", "skip_bad", "size", "fit")
 SHEET = 64  # pictures on a sheet at most
+LARGE = {"channels": (48, 96, 192)}  # a network for larger pictures has a scale more
 NOT_ENLARGING = ("patch", "shuffle_captions", "flip", "times", "guide_above")
 
 
@@ -76,9 +79,9 @@ def options(command: Parser) -> None:
     length = command.add_mutually_exclusive_group()
     ask(length, "--minutes", between(0.01, 10_000.0), "minutes of training in all (default: 3)")
     ask(length, "--steps", between(1, 10_000_000), "or steps in all")
-    text = "4 is fast, 2 is crisp (default: 4)"
-    command.add_argument("--patch", type=int, choices=(2, 4), default=SUPPRESS, help=text)
-    text = "on each scale, a multiple of 8 (default: 48 96; with --scenes 48 96 192)"
+    text = "4 is fast, 2 is crisp, 8 is for large pictures (default: 4; with --size 128 8)"
+    command.add_argument("--patch", type=int, choices=(2, 4, 8), default=SUPPRESS, help=text)
+    text = "on each scale, a multiple of 8 (default: 48 96; with --scenes or --size 64 and 128 48 96 192)"
     command.add_argument("--channels", type=channel_count, nargs="+", default=SUPPRESS, help=text)
     text = "the highest of the run (default: 0.002, or with --resume what the run had)"
     ask(command, "--learning-rate", between(1e-6, 1.0), text)
@@ -88,6 +91,10 @@ def options(command: Parser) -> None:
     flag(about, "--scenes", "train on pictures of one fruit and of two, 64 pixels wide", SUPPRESS)
     flag(about, "--enlarge", "train what makes 128 pixels of 32, instead of a denoiser", SUPPRESS)
     flag(command, "--skip-bad", "with --folder: leave out what cannot be used, instead of a list to mend", SUPPRESS)
+    text = "with --folder: the side of the pictures, in pixels (default: 32)"
+    command.add_argument("--size", type=int, choices=(32, 64, 128), default=SUPPRESS, help=text)
+    text = "with --folder: cut a square out of each picture, or keep all of it and add white (default: crop)"
+    command.add_argument("--fit", choices=("crop", "pad"), default=SUPPRESS, help=text)
     ask(command, "--sheet", new_file, "with --folder: where to put a sheet of the pictures as the network sees them")
     text = "mirror every second picture: twice as many, where left and right look alike (default: no)"
     command.add_argument("--flip", action=BooleanOptionalAction, default=SUPPRESS, help=text)
@@ -163,7 +170,7 @@ def subject(kept: dict, sheet: Path | None = None) -> tuple:
     from course_lib.fruit.scene_pictures import training_scenes
     from course_lib.fruit.worlds import FRUIT, SCENES
     from course_lib.model import Denoiser
-    from course_lib.own.folder import open_folder
+    from course_lib.own.folder import open_bytes
     from course_lib.train import random_batches
 
     shape = {name: kept[name] for name in ("patch", "channels") if kept[name] is not None}
@@ -180,11 +187,12 @@ def subject(kept: dict, sheet: Path | None = None) -> tuple:
         elif not kept["folder"]:
             pictures, network = training_pictures(**drawn), Denoiser(**FRUIT.settings(), **shape, **guided)
         else:
-            pictures = open_folder(kept["folder"], bar=bar, skip_bad=kept["skip_bad"])
+            pictures = open_bytes(kept["folder"], kept["size"], bar, kept["skip_bad"], kept["fit"])
             for line in (*pictures.report, *pictures.notes):
                 note(line)
             if sheet:
                 save_sheet(pictures.x0, sheet)
+            shape = {32: {}, 64: LARGE, 128: LARGE | {"patch": 8}}[kept["size"]] | shape | {"size": kept["size"]}
             network = Denoiser(pictures.vocabulary, max_words=pictures.tokens.shape[-1], **shape, **guided)
     tokens = pictures.tokens
     if kept["shuffle_captions"]:  # the control: every picture gets the captions of another one
@@ -193,7 +201,7 @@ def subject(kept: dict, sheet: Path | None = None) -> tuple:
     return network, partial(random_batches, pictures.x0, tokens, **how), {}
 
 
-def save_sheet(x0: Pictures, path: Path) -> None:
+def save_sheet(x0: Bytes, path: Path) -> None:
     """Write a sheet of the pictures of a folder, of many some from all over it. Whole or not at all."""
     from course_lib.tools.pixels import grid, save_picture
 

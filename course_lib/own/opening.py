@@ -11,6 +11,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from torch import Tensor
 
 SIZE = 32  # side of a training picture in pixels
+FITS = ("crop", "pad")  # to a square
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF")  # no others are tried: some run programs
 ENDINGS = {  # of files that people call pictures, whether or not they can be opened
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
@@ -71,44 +72,60 @@ def crop_and_scale(pixels: Tensor) -> Tensor:
     return pixels[:, top : top + side, left : left + side].float() / 127.5 - 1
 
 
-def prepare(image: Image.Image, size: int = SIZE) -> Tensor:
+def prepare(image: Image.Image, size: int = SIZE, fit: str = "crop") -> Tensor:
     """Any picture to a square one for training: turned upright, on white, in colour, centre-cropped, resized.
+
+    With fit="pad" nothing is cut off: what a picture lacks of a square is white, on both sides.
 
     The resizing averages over the pixels that become one (antialiasing), so that thin lines fade and do not flicker.
     The image may have any mode and size; x0 is (3, size, size) float32 in [-1, 1]. A colour profile is followed if it
     fits. Grey in more than 8 bits is scaled as its format says, or else from its lowest value to its highest.
-    Raises TypeError if it is no image of Pillow, ValueError if it has no pixels or if size is no whole number above 0.
+    Raises TypeError if it is no image of Pillow, ValueError if it has no pixels, if size is no whole number above 0, or
+    if fit is another word.
     """
     if not isinstance(image, Image.Image):
         raise TypeError(f"prepare needs an image, such as Image.open('cat.png'), not {type(image).__name__}.")
     if type(size) is not int or size < 1:
         raise ValueError(f"size must be a whole number of pixels, 1 or more, not {size!r}.")
-    return _prepare(image, size)[0]
+    check_fit(fit)
+    return _prepare(image, size, fit)[0]
 
 
-def _prepare(image: Image.Image, size: int) -> tuple[Tensor, list[str]]:
+def check_fit(fit: str) -> None:
+    """Refuse, with a ValueError, what is no way to make a picture square."""
+    if fit not in FITS:
+        raise ValueError(f"fit must be {' or '.join(map(repr, FITS))}, not {fit!r}.")
+
+
+def _prepare(image: Image.Image, size: int, fit: str = "crop") -> tuple[Tensor, list[str]]:
     """See `prepare`; also what is odd, as notes that lack the name of the picture."""
     _scale_transparency(image)
     image.load()  # before, not all formats know how the picture is to be turned
-    odd, side = [], min(image.size)
-    if not side:
+    odd = []
+    if not min(image.size):
         raise ValueError(f"The picture has no pixels: it is {image.width} x {image.height}. Take another one.")
     ends = black, white = _ends(image) if _is_deep(image) else (0, 255)
     if white - black == DEPTHS[-1] and 0 < _extremes(image)[1] <= DEPTHS[2]:
         odd.append(DARK)
-    left, top = (image.width - side) // 2, (image.height - side) // 2  # whole pixels, where ImageOps.fit cuts them
-    step = max(1, side // (8 * size))  # of a large picture, step x step pixels are averaged first, a band at a time
-    square = None
-    for y, band in _bands(image, (left, top, left + side, top + side), step):
+    wide, high = (min(image.size),) * 2 if fit == "crop" else image.size
+    left, top = (image.width - wide) // 2, (image.height - high) // 2  # whole pixels, where ImageOps.fit cuts them
+    step = max(1, max(wide, high) // (8 * size))  # of a large one, step x step pixels are averaged first, by bands
+    part = None
+    for y, band in _bands(image, (left, top, left + wide, top + high), step):
         band = _in_bytes(band, *ends).reduce(step)
-        square = square or Image.new(band.mode, (-(-side // step),) * 2)
-        square.paste(band, (0, y // step))
+        part = part or Image.new(band.mode, (-(-wide // step), -(-high // step)))
+        part.paste(band, (0, y // step))
     try:
-        square = _in_srgb(square, image.info.get("icc_profile"), image.mode)
+        part = _in_srgb(part, image.info.get("icc_profile"), image.mode)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, ImportError):
         odd.append(UNFIT)
-        square = _in_srgb(square, None, image.mode)
-    small = square.resize((size, size), Image.Resampling.BICUBIC, box=(0, 0, side / step, side / step))
+        part = _in_srgb(part, None, image.mode)
+    sides = [max(1, round(size * side / max(wide, high))) for side in (wide, high)]
+    small = part.resize(sides, Image.Resampling.BICUBIC, box=(0, 0, wide / step, high / step))
+    if sides != [size, size]:
+        square = Image.new("RGB", (size, size), "white")
+        square.paste(small, [(size - side) // 2 for side in sides])
+        small = square
     if turn := TURNS.get(_orientation(image)):
         small = small.transpose(Image.Transpose[turn])
     return crop_and_scale(torch.from_numpy(np.array(small)).permute(2, 0, 1)), odd
@@ -260,18 +277,21 @@ def is_picture(path: Path) -> bool:
         return isinstance(error, Image.DecompressionBombError)
 
 
-def read_picture(path: Path, size: int) -> tuple[Tensor, int, list[str]]:
-    """A prepared picture, the shorter side it had, and what is odd about it. Raises BadPicture in plain words."""
+def read_picture(path: Path, size: int, fit: str = "crop") -> tuple[Tensor, int, list[str]]:
+    """A prepared picture, the side it had, shorter or with fit="pad" longer, and what is odd about it.
+
+    Raises BadPicture in plain words.
+    """
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="PIL")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=_formats()) as image:
-                side = min(image.size)
+                side = (min if fit == "crop" else max)(image.size)
                 odd = [ANIMATED] if image.format != "MPO" and getattr(image, "is_animated", False) else []
                 odd += [OTHER] if _has_other_colours(path, image) else []
                 image.draft(None, (2 * size, 2 * size))  # a large JPEG is unpacked no larger than needed
-                x0, odder = _prepare(image, size)
+                x0, odder = _prepare(image, size, fit)
                 return x0, side, odd + odder
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise BadPicture("large", "has too many pixels. Make it smaller, a thousand pixels wide is plenty.") from error
