@@ -163,6 +163,16 @@ def test_letters_of_large_figures_are_as_large_on_a_slide_and_stay_apart(what):
     assert len(words) > 4 and apart(words)
 
 
+@pytest.mark.parametrize("length", [20, 60, 80, 90, 100, 200])
+def test_however_long_a_name_is_letters_stay_within_reason(length):
+    figures = (
+        show.rows(torch.zeros(2, 3, 3, 8, 8), labels=["x" * length] * 2),
+        show.heat(torch.ones(3, 3), ["x" * length]),
+    )
+    sizes = [word.get_fontsize() for figure in figures for word in words_in_view(figure)]
+    assert len(sizes) == 3 and min(sizes) >= show.FONT and max(sizes) <= 3 * show.FONT
+
+
 def test_a_table_of_many_rows_is_in_parts_that_hold_all():
     values = torch.arange(31 * 4.0).view(31, 4)
     figure = show.heat(values, [f"row {i}" for i in range(31)], digits=0)

@@ -173,7 +173,8 @@ def letters(size: tuple[float, float], growth: tuple[float, float] = (0, 0)) -> 
 
     The figure is so wide and high, in inches, and by `growth` for each point of the letters' size.
     """
-    return max(FONT, *(FONT * a / (room - FONT * b) for a, b, room in zip(size, growth, ROOM, strict=True)))
+    pairs = zip(size, growth, ROOM, strict=True)
+    return max(FONT, *(FONT * a / max(room - FONT * b, room / 3) for a, b, room in pairs))  # long names leave that much
 
 
 def _broken(name: str, most: float) -> str:
