@@ -18,7 +18,8 @@ SLIDES = ROOT / "build" / "slides"
 DECKS = sorted(path.stem for path in SLIDES.glob("*.html") if path.stem != "index")
 SIZES = [(1280, 720), (1920, 1080)]
 SMALLEST = 20  # pixels of letters, as they appear
-DRAWN = {path.name: float(text["Letters"]) for path in SLIDES.glob("figures/*.png") if (text := Image.open(path).text)}
+DRAWN = {path.name: Image.open(path).text.get("Letters") for path in SLIDES.glob("figures/*.png")}
+DRAWN = {name: float(letters) for name, letters in DRAWN.items() if letters}  # some have none
 
 # For each slide, with all its fragments: what leaves it or its own box, and letters that are too small, those drawn in
 # a picture among them; `drawn` says how large a picture's smallest letters are in its file.

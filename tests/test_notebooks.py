@@ -468,6 +468,7 @@ def test_a_picture_is_packed_without_the_loss_of_a_pixel(opacity):
     pixels = np.random.default_rng(0).integers(0, 8, (40, 40, 4), dtype=np.uint8) * 30
     pixels[..., 3] = opacity
     told = PngInfo()
+    told.add_text("Software", "some version")
     told.add_text("Letters", "22.2")
     Image.fromarray(pixels).save(file := io.BytesIO(), "PNG", compress_level=1, pnginfo=told)
     png = base64.b64encode(file.getvalue()).decode()

@@ -107,7 +107,7 @@ def test_a_cell_is_found_by_its_id_and_a_reference_gives_what_it_names():
     assert lessons.shown("06-023/formula") == r"\hat{x}_0 = u + w\,(c - u)"
     assert lessons.shown("06-009/text").endswith("captions with both: 0")
     figure = lessons.cell("06-016").figures[0]
-    assert figure.png.startswith(b"\x89PNG") and (figure.width, figure.height) == (310, 335)
+    assert figure.png.startswith(b"\x89PNG") and (figure.width, figure.height) == (324, 349)
 
 
 @pytest.mark.parametrize(
