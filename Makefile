@@ -128,8 +128,8 @@ test-hub: pictures $(NPM_READY)  ## run a JupyterHub with three learners on this
 	$(PYTHON) -m pip install --quiet -c $(PINS) --no-build-isolation -e '.[test,site,hub]'
 	PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) -m pytest tests/hub.py $(TESTFLAGS)
 
-test-twice: pictures  ## run each cell of every lesson again and again, in all three times (about 15 minutes)
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist worksteal -m twice tests/test_lessons_twice.py $(TESTFLAGS)
+test-twice: pictures  ## run each cell again and again, up to three times, and what else takes minutes (about 20 minutes)
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist worksteal -m twice tests/test_lessons_twice.py tests/test_panel.py $(TESTFLAGS)
 
 minutes: $(READY)  ## count the minutes that each lesson takes a learner
 	$(PYTHON) tests/minutes.py

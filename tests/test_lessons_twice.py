@@ -5,8 +5,8 @@ that name it. This is looked for in two ways:
 
 - in the code, of all lessons and without running any: no cell changes what another made, and no name that a cell reads
   gets another meaning further down;
-- by running each cell twice, and then once more, from the last to the first, but for those that take long. It takes a
-  quarter of an hour, so it is for `make test-twice` alone.
+- by running each cell twice, and then once more, from the last to the first, but for those that take long. It takes
+  some twenty minutes, so it is for `make test-twice` alone.
 """
 
 import ast

@@ -84,6 +84,7 @@ def strengthened(figure: Figure) -> Figure:
 
 
 def stronger(alpha: float | None) -> float | None:
+    """An opacity, 0 to 1, that is seen from afar; None, for all of it, stays."""
     return None if alpha is None else max(alpha, FAINT)
 
 

@@ -79,9 +79,9 @@ def options(command: Parser) -> None:
     length = command.add_mutually_exclusive_group()
     ask(length, "--minutes", between(0.01, 10_000.0), "minutes of training in all (default: 3)")
     ask(length, "--steps", between(1, 10_000_000), "or steps in all")
-    text = "4 is fast, 2 is crisp, 8 is for large pictures (default: 4; with --size 128 8)"
+    text = "4 is fast, 2 is crisp, 8 is for large pictures (default: 4, or 8 with --size 128)"
     command.add_argument("--patch", type=int, choices=(2, 4, 8), default=SUPPRESS, help=text)
-    text = "on each scale, a multiple of 8 (default: 48 96; with --scenes or --size 64 and 128 48 96 192)"
+    text = "on each scale, a multiple of 8 (default: 48 96, or 48 96 192 with --scenes or --size 64 and 128)"
     command.add_argument("--channels", type=channel_count, nargs="+", default=SUPPRESS, help=text)
     text = "the highest of the run (default: 0.002, or with --resume what the run had)"
     ask(command, "--learning-rate", between(1e-6, 1.0), text)
